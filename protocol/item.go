@@ -68,8 +68,11 @@ type Tool struct {
 	CallID string   `json:"call_id,omitempty"`
 	// Server is the MCP server, for tools that one provides.
 	Server string `json:"server,omitempty"`
-	// Input is the call's whole input; absent while it still streams.
+	// Input is the call's whole input; absent while it still streams, and
+	// when InputBlob holds it.
 	Input json.RawMessage `json:"input,omitempty"`
+	// InputBlob holds an input of more than 64 KiB.
+	InputBlob *Blob `json:"input_blob,omitempty"`
 }
 
 // PartType is what a content part is.
