@@ -127,7 +127,13 @@ func (i *Installation) folder() string { return filepath.Join(i.home(), i.Versio
 
 // path is where the executable goes.
 func (i *Installation) path(p Package) string {
-	return filepath.Join(i.folder(), filepath.FromSlash(p.File))
+	return InstalledPath(i.Dir, i.Agent, i.Version, p.File)
+}
+
+// InstalledPath is where an installed executable lies: in the agents folder
+// dir, below the agent's name and version, at its path in the package.
+func InstalledPath(dir, agent, version, file string) string {
+	return filepath.Join(dir, agent, version, filepath.FromSlash(file))
 }
 
 // installFailed makes the error that clients see.

@@ -1,0 +1,71 @@
+package agenttest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+)
+
+// installTime is how long a test waits for an installation.
+const installTime = 5 * time.Minute
+
+// Claude returns the path of the pinned Claude Code CLI. It lies in a cache
+// folder that all packages' tests share, and is installed by the first that
+// asks: 175 MB, which take 10 to 20 s. Without npm the test is skipped, and
+// fails where CI=true.
+func Claude(t testing.TB) string {
+	t.Helper()
+	return Installed(t, agents.ClaudeInstallation(CacheDir(t)))
+}
+
+// CacheDir is the agents folder that tests install real agents into:
+// towline/agents in XDG_CACHE_HOME, or in .cache of the user's home.
+func CacheDir(t testing.TB) string {
+	t.Helper()
+	cache := os.Getenv("XDG_CACHE_HOME")
+	if cache == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			t.Fatalf("cannot find the cache folder: %v", err)
+		}
+		cache = filepath.Join(home, ".cache")
+	}
+	return filepath.Join(cache, "towline", "agents")
+}
+
+// Installed returns the path of an agent's executable after installing it
+// where needed, or ends the test as Claude does.
+func Installed(t testing.TB, i *agents.Installation) string {
+	t.Helper()
+	if path, ok := i.Installed(); ok {
+		return path
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		Missing(t, "npm is not on PATH, so the real "+i.Agent+" cannot be installed")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), installTime)
+	defer cancel()
+	if err := i.Install(ctx, nil); err != nil {
+		Missing(t, "the real "+i.Agent+" cannot be installed: "+err.Error())
+	}
+	path, ok := i.Installed()
+	if !ok {
+		t.Fatalf("%s was installed but is not found", i.Agent)
+	}
+	return path
+}
+
+// Missing skips a test for want of an optional tool; where CI=true nothing is
+// optional and the test fails.
+func Missing(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
