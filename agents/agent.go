@@ -11,6 +11,8 @@ import (
 type Agent interface {
 	// Name is the word that clients use: claude, codex, mock.
 	Name() string
+	// Capabilities says what the agent does, without asking it.
+	Capabilities() protocol.Capabilities
 	// Info tells what is known of the agent on this machine. It starts no
 	// turn and installs nothing; it may run the executable with --version
 	// once and remember the answer.
@@ -70,6 +72,8 @@ type Start struct {
 	Resume string
 	// Fork makes a new native session that begins as a copy of Resume.
 	Fork bool
+	// KeepRaw asks for the native frames in Report.Raw.
+	KeepRaw bool
 }
 
 // Conn is one native session, open. It ends when the agent's process (or its
