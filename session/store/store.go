@@ -24,6 +24,8 @@ var (
 	ErrFull = errors.New("no space left for the store")
 	// ErrCorrupt: a chunk's checksum does not fit its bytes.
 	ErrCorrupt = errors.New("stored events are damaged")
+	// ErrCursor: a filter's Before is no cursor of this store.
+	ErrCursor = errors.New("no such page of sessions")
 	// ErrLocked: another server uses the store.
 	ErrLocked = errors.New("the store is in use by another server")
 )
