@@ -26,6 +26,11 @@ const (
 	permitAuto = "auto"
 )
 
+var (
+	_ agents.Agent   = (*Agent)(nil)
+	_ agents.Checker = (*Agent)(nil)
+)
+
 var models = []protocol.Model{
 	{ID: "mock-1", Name: "Mock 1", Description: "answers in a friendly way", Default: true},
 	{ID: "mock-2", Name: "Mock 2", Description: "answers in the same way, under another name"},
@@ -97,18 +102,22 @@ func New(o Options) *Agent {
 // Name returns mock.
 func (a *Agent) Name() string { return name }
 
-// Info tells that the mock is always ready. Every capability that it claims
-// has a script that shows it.
+// Capabilities tells what the scripts show; each mark has one.
+func (a *Agent) Capabilities() protocol.Capabilities {
+	return protocol.Capabilities{
+		Streaming: true, Reasoning: true, ToolCalls: true, Diffs: true, CommandOutput: true,
+		Permissions: true, EditedInput: true, DenyMessage: true, Questions: true, PlanMode: true, Plan: true,
+		Images: true, Files: true, Interrupt: true, Steer: true, Resume: true, Fork: true,
+		Models: true, Modes: true, Usage: true, Cost: true, Subagents: true,
+	}
+}
+
+// Info tells that the mock is always ready.
 func (a *Agent) Info(context.Context) protocol.AgentInfo {
 	return protocol.AgentInfo{
 		Name: name, Title: "Mock", Status: "ready", Version: Version, Origin: "builtin", Credentials: "found",
-		Capabilities: protocol.Capabilities{
-			Streaming: true, Reasoning: true, ToolCalls: true, Diffs: true, CommandOutput: true,
-			Permissions: true, EditedInput: true, DenyMessage: true, Questions: true, PlanMode: true, Plan: true,
-			Images: true, Files: true, Interrupt: true, Steer: true, Resume: true, Fork: true,
-			Models: true, Modes: true, Usage: true, Cost: true, Subagents: true,
-		},
-		Models: slices.Clone(models), Modes: slices.Clone(modes), Permission: slices.Clone(permissionModes),
+		Capabilities: a.Capabilities(),
+		Models:       slices.Clone(models), Modes: slices.Clone(modes), Permission: slices.Clone(permissionModes),
 	}
 }
 
