@@ -177,8 +177,7 @@ func DecodeServerFrame(format Format, b []byte) (FrameType, any, error) {
 // frameType finds the type among the outermost keys; in frames of the server
 // it comes first.
 func frameType(b []byte) (FrameType, error) {
-	var stack [32]byte
-	r := newJSONReader(b, stack[:])
+	r := newJSONReader(b)
 	isType := false
 	for {
 		kind, err := r.next()

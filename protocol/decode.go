@@ -67,8 +67,7 @@ type envelope struct {
 // count as missing.
 func readEnvelope(b []byte) (envelope, error) {
 	var env envelope
-	var stack [32]byte
-	r := newJSONReader(b, stack[:])
+	r := newJSONReader(b)
 	if kind, err := r.next(); err != nil || kind != tokenObject {
 		return env, Errorf(CodeInvalidRequest, "the frame is no object: send one with type and id")
 	}

@@ -185,7 +185,7 @@ func EventHead(event []byte) (seq uint64, t EventType, err error) {
 	if !ok {
 		return 0, "", errNoHead
 	}
-	r := newJSONReader(rest, nil)
+	r := newJSONReader(rest)
 	if len(rest) == 0 || rest[0] != '"' || r.string() != nil {
 		return 0, "", errNoHead
 	}

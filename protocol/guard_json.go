@@ -17,8 +17,7 @@ func (l GuardLimits) CheckJSON(b []byte) error {
 	if bytes.HasPrefix(b, []byte("\xEF\xBB\xBF")) {
 		return refuse("the frame begins with a byte order mark: send plain UTF-8")
 	}
-	var stack [32]byte
-	r := newJSONReader(b, stack[:])
+	r := newJSONReader(b)
 	var keys keySet
 	values := -1 // the outermost value does not count
 	for {

@@ -56,8 +56,8 @@ const (
 	wantNothing
 )
 
-// newJSONReader returns a reader of b; stack is room for open containers.
-func newJSONReader(b, stack []byte) jsonReader { return jsonReader{b: b, open: stack[:0]} }
+// newJSONReader returns a reader of b.
+func newJSONReader(b []byte) jsonReader { return jsonReader{b: b} }
 
 // syntaxError tells what is wrong with a JSON or msgpack text, and where.
 type syntaxError struct {
@@ -270,11 +270,14 @@ func (r *jsonReader) string() error {
 	r.start, r.escaped, r.lone = r.pos, false, false
 	start := r.pos + 1
 	i := start
-	for i < len(b) {
-		c := b[i]
-		switch {
-		case plain[c]:
+	for {
+		for i < len(b) && plain[b[i]] {
 			i++
+		}
+		if i >= len(b) {
+			return &syntaxError{"the text ends inside a string", i}
+		}
+		switch c := b[i]; {
 		case c == '"':
 			r.raw, r.pos = b[start:i], i+1
 			return nil
@@ -295,5 +298,4 @@ func (r *jsonReader) string() error {
 			i += n
 		}
 	}
-	return &syntaxError{"the text ends inside a string", i}
 }

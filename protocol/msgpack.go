@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
@@ -27,10 +28,11 @@ import (
 // writes the bytes itself, as the library's compact integers and strings would
 // be, because outbound events come through here.
 func AppendMsgpack(dst, text []byte) ([]byte, error) {
-	var stack [32]byte
-	var levels [32]msgpackOpen
-	w := msgpackWriter{b: dst, open: levels[:0]}
-	r := newJSONReader(text, stack[:])
+	w := msgpackWriters.Get().(*msgpackWriter)
+	defer msgpackWriters.Put(w)
+	w.reset(dst, text)
+	defer w.reset(nil, nil)
+	r := &w.src
 	for {
 		kind, err := r.next()
 		if err != nil {
@@ -48,10 +50,10 @@ func AppendMsgpack(dst, text []byte) ([]byte, error) {
 		case tokenArrayEnd:
 			w.leave(msgpcode.Array16, msgpcode.Array32)
 		case tokenKey:
-			w.text(&r)
+			w.text(r)
 		default:
 			w.count()
-			if err := w.scalar(&r, kind); err != nil {
+			if err := w.scalar(r, kind); err != nil {
 				return dst, fmt.Errorf("cannot turn JSON into msgpack: %w", err)
 			}
 		}
@@ -61,8 +63,17 @@ func AppendMsgpack(dst, text []byte) ([]byte, error) {
 // msgpackWriter appends msgpack. A container's count is known only at its end,
 // so its head is one byte at first and widened for the rare large one.
 type msgpackWriter struct {
+	src  jsonReader
 	b    []byte
 	open []msgpackOpen
+}
+
+var msgpackWriters = sync.Pool{New: func() any { return new(msgpackWriter) }}
+
+// reset makes the writer ready; it keeps the room of its stacks.
+func (w *msgpackWriter) reset(dst, text []byte) {
+	w.src = jsonReader{b: text, open: w.src.open[:0]}
+	w.b, w.open = dst, w.open[:0]
 }
 
 // msgpackOpen is a container that is being written.

@@ -63,8 +63,7 @@ func makeShape(t reflect.Type) *shape {
 
 // checkCase refuses keys of b that differ from a field of v only in case.
 func checkCase(b []byte, v any) error {
-	var stack [32]byte
-	r := newJSONReader(b, stack[:])
+	r := newJSONReader(b)
 	next := shapeOf(v) // of the value that comes next
 	var open []*shape  // of the containers around it
 	for {
