@@ -164,3 +164,15 @@ func (v View) Shows(t EventType) bool {
 func (v View) Valid() bool {
 	return v == "" || v == ViewFull || v == ViewItems || v == ViewAsks
 }
+
+// FrameTypes returns the types of all frames, in no particular order.
+func FrameTypes() []FrameType {
+	types := make([]FrameType, 0, len(newServerFrame)+len(newCommand))
+	for t := range newServerFrame {
+		types = append(types, t)
+	}
+	for t := range newCommand {
+		types = append(types, t)
+	}
+	return types
+}
