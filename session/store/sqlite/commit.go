@@ -90,7 +90,7 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := s.transact(func(ctx context.Context) error { return t.batch(ctx, b) }); err != nil {
 		return fmt.Errorf("cannot commit: %w", err)
 	}
-	s.pending += t.bytes
+	s.grown(t.bytes)
 	if t.durable {
 		return s.sync()
 	}
@@ -256,6 +256,11 @@ func (t *transaction) chunk(ctx context.Context, c *store.Chunk) error {
 	}
 	t.durable = t.durable || !open
 	t.bytes += pageSize
+	return t.insert(ctx, c)
+}
+
+// insert adds a chunk's row.
+func (t *transaction) insert(ctx context.Context, c *store.Chunk) error {
 	return t.exec(ctx, t.write.chunk, len(c.Events)+len(c.Raw),
 		c.SessionID, int64(c.First), int64(c.Last), chunkChecksum(c), string(c.Events), text(c.Raw))
 }

@@ -57,7 +57,9 @@ type Store struct {
 	conn   *sql.Conn // the writer's only connection
 	write  writeStatements
 	// pending is about how many bytes the WAL grew since its last checkpoint.
-	pending int
+	pending       int
+	checkpointing bool
+	background    sync.WaitGroup // the checkpoint
 }
 
 var _ store.Store = (*Store)(nil)
@@ -66,7 +68,8 @@ var _ store.Store = (*Store)(nil)
 // everyone may write to, a file of another program and a file of a newer
 // version are refused with a sentence that says so, and are not touched.
 //
-// A timer of the store syncs commits in the background; Close ends it.
+// The store syncs commits by a timer and folds its log in the background;
+// Close waits for both.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	path, err := filepath.Abs(o.Path)
 	if err != nil {
@@ -195,11 +198,13 @@ func (s *Store) openFlusher(sync func(*os.File) error) error {
 // first do nothing. No other method may run or be called after it.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	closed := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
 		return nil
 	}
-	s.closed = true
+	s.background.Wait()
 	s.flush.stop()
 	err := s.failure()
 	if err == nil {

@@ -42,11 +42,14 @@ func (s *Store) Compact(ctx context.Context, sessionID string) error {
 	if done == 0 && len(runs) == 0 {
 		return nil
 	}
+	written := 0
 	err = s.transact(func(ctx context.Context) error {
 		for _, run := range runs {
-			if err := s.joinRun(ctx, sessionID, run); err != nil {
+			n, err := s.joinRun(ctx, sessionID, run)
+			if err != nil {
 				return err
 			}
+			written += n
 		}
 		if done == 0 {
 			return nil
@@ -57,6 +60,7 @@ func (s *Store) Compact(ctx context.Context, sessionID string) error {
 	if err != nil {
 		return fmt.Errorf("cannot compact session %s: %w", sessionID, err)
 	}
+	s.grown(written)
 	s.flush.committed()
 	return nil
 }
@@ -103,26 +107,28 @@ func joinable(spans []span) (runs [][]span, done int64) {
 	return runs, done
 }
 
-// joinRun puts one chunk in the place of several.
-func (s *Store) joinRun(ctx context.Context, sessionID string, run []span) error {
+// joinRun puts one chunk in the place of several, and returns about how many
+// bytes it wrote.
+func (s *Store) joinRun(ctx context.Context, sessionID string, run []span) (int, error) {
 	first, last := run[0].first, run[len(run)-1].first
 	rows, err := s.write.load.QueryContext(ctx, sessionID, first, last)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	chunks, err := scanChunks(rows, sessionID, 1<<62, true, func(last, next *store.Chunk) bool {
 		return next.First == last.Last+1
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := s.write.drop.ExecContext(ctx, sessionID, first, last); err != nil {
-		return err
+		return 0, err
 	}
 	c := join(chunks)
-	s.pending += len(c.Events) + len(c.Raw) + len(run)*pageSize/4
-	_, err = s.write.chunk.ExecContext(ctx, c.SessionID, int64(c.First), int64(c.Last), chunkChecksum(&c), string(c.Events), text(c.Raw))
-	return err
+	t := transaction{write: &s.write}
+	err = t.insert(ctx, &c)
+	// Dropped small chunks lie about four to a page.
+	return t.bytes + len(run)*pageSize/4, err
 }
 
 // join makes one chunk of neighbours. If any has native frames, events of
