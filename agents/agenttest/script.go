@@ -150,6 +150,7 @@ func newScript(name string, rounds []Round) *Script {
 }
 
 // Marker is what a prompt contains to be answered by the script of that name.
+// Later prompts of the conversation that name none go on with the same script.
 func Marker(name string) string { return "[[script:" + name + "]]" }
 
 // Marker is what a prompt contains to be answered by this script.
