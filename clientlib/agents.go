@@ -1,0 +1,68 @@
+package clientlib
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/towline-dev/towline/protocol"
+)
+
+// maxSSELine bounds one line of an event stream, in bytes.
+const maxSSELine = 1 << 20
+
+// Agents lists the agents that the server offers.
+func (c *Client) Agents(ctx context.Context) ([]protocol.AgentInfo, error) {
+	var answer struct {
+		Agents []protocol.AgentInfo `json:"agents"`
+	}
+	err := c.call(ctx, http.MethodGet, "/v1/agents", nil, &answer)
+	return answer.Agents, err
+}
+
+// Agent returns one agent.
+func (c *Client) Agent(ctx context.Context, name string) (protocol.AgentInfo, error) {
+	var a protocol.AgentInfo
+	err := c.call(ctx, http.MethodGet, "/v1/agents/"+url.PathEscape(name), nil, &a)
+	return a, err
+}
+
+// Install installs an agent on the server's machine, calling progress (which
+// may be nil) for each step, and returns when the agent is there. A failure is
+// a *protocol.Error.
+func (c *Client) Install(ctx context.Context, name string, progress func(protocol.InstallProgress)) error {
+	resp, err := c.send(ctx, http.MethodPost, "/v1/agents/"+url.PathEscape(name)+"/install", "", nil, "text/event-stream")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, maxSSELine)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data:")
+		if !ok {
+			continue
+		}
+		var p protocol.InstallProgress
+		if err := json.Unmarshal([]byte(data), &p); err != nil {
+			return fmt.Errorf("cannot read the progress of the installation: %w", err)
+		}
+		if progress != nil {
+			progress(p)
+		}
+		switch {
+		case p.Error != nil:
+			return p.Error
+		case p.Phase == "done":
+			return nil
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("cannot follow the installation: %w", err)
+	}
+	return protocol.Errorf(protocol.CodeInstallFailed, "the server stopped reporting before the installation was done; ask for the agent's status and try again")
+}
