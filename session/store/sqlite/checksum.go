@@ -38,8 +38,12 @@ func chunkChecksum(c *store.Chunk) int64 {
 // The other rows' checksums treat a nil value as empty, since that is how it
 // is read again.
 
+// recordChecksum covers a session but for its head, its epoch and whether it
+// is open, which change without its record. Reading checks the head against
+// the chunks; a changed epoch costs readers a gap and no more.
 func recordChecksum(v *store.Session) int64 {
-	return checksum([]byte(v.ID), number(v.RecordSeq), notNil(v.Record))
+	return checksum([]byte(v.ID), number(uint64(v.CreatedAt.UnixMilli())), number(uint64(v.UpdatedAt.UnixMilli())),
+		[]byte(v.Agent), []byte(v.Status), []byte(v.Title), number(v.RecordSeq), notNil(v.Record))
 }
 
 func commandChecksum(c *store.Command) int64 {

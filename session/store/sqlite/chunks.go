@@ -11,23 +11,25 @@ import (
 
 // Chunks implements store.Store. Every chunk is checked against its checksum,
 // and the chunks against each other: a missing one is ErrCorrupt and not a
-// gap. The chunks before the damage are served.
+// gap. The chunks before the damage are served; the call after them fails.
 func (s *Store) Chunks(ctx context.Context, sessionID string, after uint64, maxBytes int, raw bool) ([]store.Chunk, error) {
 	if after >= 1<<63-1 {
 		return nil, nil
 	}
 	rows, err := s.read.chunks.QueryContext(ctx, sessionID, int64(after))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read events of session %s: %w", sessionID, err)
+		return nil, fmt.Errorf("cannot read events of session %s: %w", sessionID, readError(err))
 	}
 	chunks, err := scanChunks(rows, sessionID, maxBytes, raw, func(last, next *store.Chunk) bool {
 		return next.First == last.Last+1
 	})
-	if err == nil && (len(chunks) == 0 || chunks[0].First > after+1) {
-		err = s.explainGap(ctx, sessionID, after, chunks)
+	if err == nil && len(chunks) > 0 && chunks[0].First > after+1 {
+		if err = s.explainGap(ctx, sessionID, after, chunks[0].First); err != nil {
+			chunks = nil
+		}
 	}
 	if err != nil && len(chunks) == 0 {
-		return nil, fmt.Errorf("cannot read events of session %s after %d: %w", sessionID, after, err)
+		return nil, fmt.Errorf("cannot read events of session %s after %d: %w", sessionID, after, readError(err))
 	}
 	return chunks, nil
 }
@@ -37,13 +39,13 @@ func (s *Store) ChunksBefore(ctx context.Context, sessionID string, before uint6
 	before = min(before, 1<<63-1)
 	rows, err := s.read.chunksBefore.QueryContext(ctx, sessionID, int64(before))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read events of session %s: %w", sessionID, err)
+		return nil, fmt.Errorf("cannot read events of session %s: %w", sessionID, readError(err))
 	}
 	chunks, err := scanChunks(rows, sessionID, maxBytes, raw, func(last, next *store.Chunk) bool {
 		return last.First == next.Last+1
 	})
 	if err != nil && len(chunks) == 0 {
-		return nil, fmt.Errorf("cannot read events of session %s before %d: %w", sessionID, before, err)
+		return nil, fmt.Errorf("cannot read events of session %s before %d: %w", sessionID, before, readError(err))
 	}
 	return chunks, nil
 }
@@ -83,18 +85,18 @@ func scanChunk(row scanner, sessionID string) (store.Chunk, error) {
 	return c, nil
 }
 
-// explainGap returns ErrCorrupt if events after a seq are missing that were
-// neither trimmed nor yet to come.
-func (s *Store) explainGap(ctx context.Context, sessionID string, after uint64, found []store.Chunk) error {
-	var trimmed, head uint64
-	err := s.read.trimmed.QueryRowContext(ctx, sessionID).Scan(&trimmed, &head)
+// explainGap returns ErrCorrupt if the first chunk found begins later than
+// trimming explains. Nothing found is no gap: Session checks the log's end.
+func (s *Store) explainGap(ctx context.Context, sessionID string, after, first uint64) error {
+	var trimmed uint64
+	err := s.read.trimmed.QueryRowContext(ctx, sessionID).Scan(&trimmed)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil // no session, no events
 	case err != nil:
 		return err
-	case len(found) > 0 && found[0].First > max(after, trimmed)+1:
-		return fmt.Errorf("%w: events before seq %d are missing", store.ErrCorrupt, found[0].First)
+	case first > max(after, trimmed)+1:
+		return fmt.Errorf("%w: events before seq %d are missing", store.ErrCorrupt, first)
 	}
 	return nil
 }

@@ -9,20 +9,22 @@ import (
 	"time"
 
 	"github.com/towline-dev/towline/session/store"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // readStatements are the readers' prepared statements.
 type readStatements struct {
-	session, sessions, chunks, chunksBefore *sql.Stmt
-	trimmed, command, decisions, blob       *sql.Stmt
-	all                                     []*sql.Stmt
+	session, sessions, ends, trimmed *sql.Stmt
+	chunks, chunksBefore             *sql.Stmt
+	command, decisions, blob         *sql.Stmt
+	all                              []*sql.Stmt
 }
 
 // sessionColumns are what scanSession reads.
 const sessionColumns = `SELECT s.n, s.id, s.created_at, s.updated_at, s.agent, s.status, s.title, s.epoch, s.head, s.open,
 	r.seq, r.record, r.checksum FROM sessions AS s LEFT JOIN records AS r ON r.session_id = s.id`
 
-// chunkColumns are what scanChunk reads; ?3 asks for raw.
+// chunkColumns are what scanChunk reads.
 const chunkColumns = `SELECT first_seq, last_seq, checksum, CAST(events AS BLOB), CAST(raw AS BLOB) FROM chunks`
 
 func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
@@ -36,7 +38,9 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		{&r.chunks, chunkColumns + ` WHERE session_id = ?1 AND last_seq > ?2 AND first_seq >=
 			coalesce((SELECT max(first_seq) FROM chunks WHERE session_id = ?1 AND first_seq <= ?2), 0) ORDER BY first_seq`},
 		{&r.chunksBefore, chunkColumns + " WHERE session_id = ?1 AND first_seq < ?2 ORDER BY first_seq DESC"},
-		{&r.trimmed, "SELECT trimmed, head FROM sessions WHERE id = ?1"},
+		{&r.ends, `SELECT head, coalesce((SELECT last_seq FROM chunks WHERE session_id = ?1 ORDER BY first_seq DESC LIMIT 1), trimmed)
+			FROM sessions WHERE id = ?1`},
+		{&r.trimmed, "SELECT trimmed FROM sessions WHERE id = ?1"},
 		{&r.command, "SELECT hash, result, checksum FROM commands WHERE session_id = ?1 AND id = ?2"},
 		{&r.decisions, "SELECT ask_id, record, checksum FROM decisions WHERE session_id = ?1 ORDER BY ask_id"},
 		{&r.blob, "SELECT mime, sha256, bytes, checksum FROM blobs WHERE session_id = ?1 AND id = ?2"},
@@ -57,16 +61,40 @@ func (r *readStatements) close() {
 	}
 }
 
-// Session implements store.Store. ErrCorrupt tells of a damaged record.
+// Session implements store.Store. ErrCorrupt tells of a damaged row, or of
+// events that are missing at the log's end.
 func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 	v, _, err := scanSession(s.read.session.QueryRowContext(ctx, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		err = store.ErrNotFound
+	if err == nil {
+		err = s.checkHead(ctx, id)
 	}
 	if err != nil {
-		return store.Session{}, fmt.Errorf("cannot read session %s: %w", id, err)
+		return store.Session{}, fmt.Errorf("cannot read session %s: %w", id, readError(err))
 	}
 	return v, nil
+}
+
+// checkHead compares a session's head with the end of its last chunk.
+func (s *Store) checkHead(ctx context.Context, id string) error {
+	var head, last int64
+	if err := s.read.ends.QueryRowContext(ctx, id).Scan(&head, &last); err != nil {
+		return err
+	}
+	if head != last {
+		return fmt.Errorf("%w: the head is %d, the last event %d", store.ErrCorrupt, head, last)
+	}
+	return nil
+}
+
+// readError gives the errors of the database their names in package store.
+func readError(err error) error {
+	switch code := primaryCode(err); {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.ErrNotFound
+	case code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+	}
+	return err
 }
 
 // Pages of sessions have this size if the filter says nothing, and at most.
@@ -93,7 +121,7 @@ func (s *Store) Sessions(ctx context.Context, f store.Filter) ([]store.Session, 
 	limit = min(limit, pageMost)
 	rows, err := s.read.sessions.QueryContext(ctx, before, f.Agent, f.Status, f.Open, limit+1)
 	if err != nil {
-		return nil, "", fmt.Errorf("cannot list sessions: %w", err)
+		return nil, "", fmt.Errorf("cannot list sessions: %w", readError(err))
 	}
 	defer rows.Close()
 	var page []store.Session
@@ -101,7 +129,7 @@ func (s *Store) Sessions(ctx context.Context, f store.Filter) ([]store.Session, 
 	for rows.Next() {
 		v, n, err := scanSession(rows)
 		if err != nil && !errors.Is(err, store.ErrCorrupt) {
-			return nil, "", fmt.Errorf("cannot list sessions: %w", err)
+			return nil, "", fmt.Errorf("cannot list sessions: %w", readError(err))
 		}
 		if len(page) == limit {
 			return page, strconv.FormatInt(last, 36), nil
@@ -109,7 +137,7 @@ func (s *Store) Sessions(ctx context.Context, f store.Filter) ([]store.Session, 
 		page, last = append(page, v), n
 	}
 	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("cannot list sessions: %w", err)
+		return nil, "", fmt.Errorf("cannot list sessions: %w", readError(err))
 	}
 	return page, "", nil
 }
@@ -143,14 +171,11 @@ func (s *Store) Command(ctx context.Context, sessionID, commandID string) (store
 	var hash []byte
 	var sum int64
 	err := s.read.command.QueryRowContext(ctx, sessionID, commandID).Scan(&hash, &c.Result, &sum)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = store.ErrNotFound
-	}
 	if err == nil && (copy(c.Hash[:], hash) != len(hash) || commandChecksum(&c) != sum) {
 		err = store.ErrCorrupt
 	}
 	if err != nil {
-		return store.Command{}, fmt.Errorf("cannot read command %s of session %s: %w", commandID, sessionID, err)
+		return store.Command{}, fmt.Errorf("cannot read command %s of session %s: %w", commandID, sessionID, readError(err))
 	}
 	return c, nil
 }
@@ -159,7 +184,7 @@ func (s *Store) Command(ctx context.Context, sessionID, commandID string) (store
 func (s *Store) Decisions(ctx context.Context, sessionID string) ([]store.Decision, error) {
 	rows, err := s.read.decisions.QueryContext(ctx, sessionID)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read decisions of session %s: %w", sessionID, err)
+		return nil, fmt.Errorf("cannot read decisions of session %s: %w", sessionID, readError(err))
 	}
 	defer rows.Close()
 	var all []store.Decision
@@ -171,12 +196,12 @@ func (s *Store) Decisions(ctx context.Context, sessionID string) ([]store.Decisi
 			err = store.ErrCorrupt
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot read decision %s of session %s: %w", d.AskID, sessionID, err)
+			return nil, fmt.Errorf("cannot read decision %s of session %s: %w", d.AskID, sessionID, readError(err))
 		}
 		all = append(all, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("cannot read decisions of session %s: %w", sessionID, err)
+		return nil, fmt.Errorf("cannot read decisions of session %s: %w", sessionID, readError(err))
 	}
 	return all, nil
 }
@@ -186,14 +211,11 @@ func (s *Store) Blob(ctx context.Context, sessionID, blobID string) (store.Blob,
 	b := store.Blob{SessionID: sessionID, ID: blobID}
 	var sum int64
 	err := s.read.blob.QueryRowContext(ctx, sessionID, blobID).Scan(&b.Mime, &b.SHA256, &b.Bytes, &sum)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = store.ErrNotFound
-	}
 	if err == nil && blobChecksum(&b) != sum {
 		err = store.ErrCorrupt
 	}
 	if err != nil {
-		return store.Blob{}, fmt.Errorf("cannot read blob %s of session %s: %w", blobID, sessionID, err)
+		return store.Blob{}, fmt.Errorf("cannot read blob %s of session %s: %w", blobID, sessionID, readError(err))
 	}
 	return b, nil
 }
