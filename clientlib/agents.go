@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -40,25 +41,35 @@ func (c *Client) Install(ctx context.Context, name string, progress func(protoco
 		return err
 	}
 	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
+	return followInstall(resp.Body, progress)
+}
+
+// followInstall reads the event stream of an installation: events named
+// progress, and at last done or failed.
+func followInstall(body io.Reader, progress func(protocol.InstallProgress)) error {
+	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxSSELine)
+	name := ""
 	for lines.Scan() {
+		if n, ok := strings.CutPrefix(lines.Text(), "event:"); ok {
+			name = strings.TrimSpace(n)
+		}
 		data, ok := strings.CutPrefix(lines.Text(), "data:")
-		if !ok {
+		switch {
+		case !ok:
 			continue
+		case name == "done":
+			return nil
 		}
 		var p protocol.InstallProgress
 		if err := json.Unmarshal([]byte(data), &p); err != nil {
 			return fmt.Errorf("cannot read the progress of the installation: %w", err)
 		}
+		if p.Error != nil {
+			return p.Error
+		}
 		if progress != nil {
 			progress(p)
-		}
-		switch {
-		case p.Error != nil:
-			return p.Error
-		case p.Phase == "done":
-			return nil
 		}
 	}
 	if err := lines.Err(); err != nil {

@@ -91,7 +91,8 @@ func (e *StatusError) Error() string { return e.Problem.Error() }
 // Unwrap returns the problem.
 func (e *StatusError) Unwrap() error { return e.Problem }
 
-// refusal reads a problem document (RFC 9457), or makes one from the status.
+// refusal reads a problem document (RFC 9457) or a result frame, or makes an
+// error from the status.
 func refusal(resp *http.Response) *StatusError {
 	e := &StatusError{Status: resp.StatusCode}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
@@ -102,9 +103,15 @@ func refusal(resp *http.Response) *StatusError {
 		Title   string          `json:"title"`
 		Detail  string          `json:"detail"`
 		Details json.RawMessage `json:"details"`
+		// Error is there if the answer is a command's result.
+		Error *protocol.Error `json:"error"`
 	}
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
-	if json.Unmarshal(b, &doc) != nil || doc.Code == "" {
+	switch err := json.Unmarshal(b, &doc); {
+	case err == nil && doc.Error != nil:
+		e.Problem = doc.Error
+		return e
+	case err != nil || doc.Code == "":
 		e.Problem = protocol.Errorf(codeOfStatus(resp.StatusCode), "the server answered %s without saying why", resp.Status)
 		return e
 	}
