@@ -34,7 +34,12 @@ func (s *Session) Do(ctx context.Context, f protocol.ClientFrame, by protocol.Ac
 	}
 	s.callsMu.Unlock()
 	if !again {
-		s.begin(ctx, f, by, c)
+		select {
+		case <-s.done:
+			s.finish(f.ID, c, refused(f.ID, draining()))
+		default:
+			s.begin(ctx, f, by, c)
+		}
 	}
 	select {
 	case <-c.done:

@@ -165,7 +165,7 @@ func (l *ledger) restore(st protocol.State) {
 		l.turn = &turn{id: st.Turn.TurnID, started: st.Turn.StartedAt.Time}
 	}
 	for i, it := range st.Items {
-		l.items[it.ID] = &item{Item: it, order: i}
+		l.items[it.NativeID] = &item{Item: it, order: i}
 	}
 	for _, p := range st.Permissions {
 		l.asks[p.PermissionID] = &ask{kind: askPermission, id: p.PermissionID, permission: p}

@@ -36,9 +36,11 @@ func newScripted() *scripted {
 	}
 }
 
-func (a *scripted) Name() string                            { return "scripted" }
-func (a *scripted) Capabilities() protocol.Capabilities     { return a.caps }
-func (a *scripted) Info(context.Context) protocol.AgentInfo { return protocol.AgentInfo{Name: "scripted"} }
+func (a *scripted) Name() string                        { return "scripted" }
+func (a *scripted) Capabilities() protocol.Capabilities { return a.caps }
+func (a *scripted) Info(context.Context) protocol.AgentInfo {
+	return protocol.AgentInfo{Name: "scripted"}
+}
 
 func (a *scripted) Open(_ context.Context, st agents.Start) (agents.Conn, error) {
 	a.mu.Lock()
