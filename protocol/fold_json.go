@@ -21,7 +21,8 @@ type savedItem struct {
 }
 
 // MarshalJSON saves the fold, so that UnmarshalJSON makes one that goes on in
-// the same way.
+// the same way. Called by an encoder that escapes for HTML, as json.Marshal
+// does, raw JSON such as a tool's input keeps its meaning but not its bytes.
 func (f *Fold) MarshalJSON() ([]byte, error) {
 	s := savedFold{State: f.State(), Told: f.told}
 	for _, i := range f.items {
