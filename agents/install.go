@@ -2,7 +2,6 @@ package agents
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -73,8 +72,7 @@ func (i *Installation) Installed() (path string, ok bool) {
 		return "", false
 	}
 	path = i.path(p)
-	info, err := os.Stat(path)
-	return path, err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	return path, executable(path)
 }
 
 // Install installs the pinned version unless it is there. It returns when
