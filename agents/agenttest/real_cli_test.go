@@ -46,11 +46,17 @@ type frame struct {
 	} `json:"event"`
 }
 
-// startCLI starts the CLI against a scripted server.
-func startCLI(t *testing.T, m *agenttest.Messages, args ...string) *realCLI {
+// startCLI starts the CLI against a scripted server, in a home of its own.
+func startCLI(t *testing.T, m *agenttest.Messages) *realCLI {
+	t.Helper()
+	return startCLIIn(t, agenttest.NewHome(t, m.URL()))
+}
+
+// startCLIIn starts the CLI in a home.
+func startCLIIn(t *testing.T, home *agenttest.Home, args ...string) *realCLI {
 	t.Helper()
 	path := agenttest.Claude(t)
-	home := agenttest.NewHome(t, m.URL())
+	ok(t, agenttest.RequireLoopback(home.Vars["ANTHROPIC_BASE_URL"]))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	cmd := exec.CommandContext(ctx, path, append([]string{
 		"-p", "--output-format", "stream-json", "--input-format", "stream-json",
