@@ -58,15 +58,16 @@ func beMember(args []string) {
 	time.Sleep(memberLife)
 }
 
-// surroundings returns the environment and the open descriptors. Those of the
-// Go runtime itself (epoll, eventfd) and the one that reads the folder are
-// left out.
+// surroundings returns the environment and the open descriptors. Those that
+// Go's runtime opens (epoll, eventfd, the limits of the control group) and the
+// one that reads the folder are left out.
 func surroundings() (env []string, fds []int) {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
 		fd, _ := strconv.Atoi(e.Name())
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())
-		if err == nil && !strings.HasPrefix(target, "anon_inode:") && !strings.HasPrefix(target, "/proc/") {
+		ours := strings.HasPrefix(target, "anon_inode:") || strings.HasPrefix(target, "/proc/") || strings.HasPrefix(target, "/sys/fs/cgroup/")
+		if err == nil && !ours {
 			fds = append(fds, fd)
 		}
 	}
