@@ -22,6 +22,7 @@ const (
 	askInterrupt
 	askMode
 	askModel
+	askEffort
 	askThinking
 	askTitle
 )
@@ -48,12 +49,12 @@ func nativeMode(word string) (string, error) {
 	return word, nil
 }
 
-// thinkingTokens maps efforts to budgets of thinking, in tokens: what the CLI
-// lets a session change while it runs (section 4, set_max_thinking_tokens).
-var thinkingTokens = map[string]int{"low": 4_000, "medium": 10_000, "high": 31_999}
+// efforts are the efforts that the CLI takes, the smallest first.
+var efforts = []string{"low", "medium", "high", "xhigh", "max"}
 
-// efforts are the known efforts, the smallest first.
-var efforts = []string{"low", "medium", "high"}
+// thinkingTokens maps efforts to budgets of thinking, in tokens, for versions
+// that do not know efforts.
+var thinkingTokens = map[string]int{"low": 4_000, "medium": 10_000, "high": 31_999, "xhigh": 31_999, "max": 31_999}
 
 // request makes a control request and remembers what its answer is about.
 func (t *translator) request(r request, body map[string]any) []byte {
@@ -62,8 +63,15 @@ func (t *translator) request(r request, body map[string]any) []byte {
 	return encode(map[string]any{"type": "control_request", "request_id": id, "request": body})
 }
 
-func (t *translator) setThinking(effort string, tokens int) []byte {
-	return t.request(request{askThinking, effort}, map[string]any{"subtype": "set_max_thinking_tokens", "max_thinking_tokens": tokens})
+// setEffort makes the request for an effort. It was checked by hand with
+// 2.1.330: get_settings then tells the effort as applied.
+func (t *translator) setEffort(effort string) []byte {
+	return t.request(request{askEffort, effort}, map[string]any{"subtype": "apply_flag_settings", "settings": map[string]string{"effortLevel": effort}})
+}
+
+// setThinking is the older way (section 4).
+func (t *translator) setThinking(effort string) []byte {
+	return t.request(request{askThinking, effort}, map[string]any{"subtype": "set_max_thinking_tokens", "max_thinking_tokens": thinkingTokens[effort]})
 }
 
 // configure changes a running session. What the CLI refuses comes back as an
@@ -74,18 +82,19 @@ func (t *translator) configure(c *agents.Configure, o *output) error {
 		return err
 	}
 	if c.Effort != nil {
-		tokens, ok := thinkingTokens[*c.Effort]
-		if !ok {
+		if !slices.Contains(efforts, *c.Effort) {
 			return unknownEffort(*c.Effort)
 		}
-		o.Frames = append(o.Frames, t.setThinking(*c.Effort, tokens))
 	}
 	if c.Model != nil {
-		if err := checkValue("model", *c.Model); err != nil {
+		if err := agents.CheckValue("model", *c.Model); err != nil {
 			return err
 		}
 		body := map[string]any{"subtype": "set_model", "model": *c.Model}
 		o.Frames = append(o.Frames, t.request(request{askModel, *c.Model}, body))
+	}
+	if c.Effort != nil {
+		o.Frames = append(o.Frames, t.setEffort(*c.Effort))
 	}
 	if mode != "" {
 		o.Frames = append(o.Frames, t.request(request{askMode, mode}, map[string]any{"subtype": "set_permission_mode", "mode": mode}))
@@ -97,7 +106,7 @@ func (t *translator) configure(c *agents.Configure, o *output) error {
 }
 
 func unknownEffort(effort string) error {
-	return protocol.Errorf(protocol.CodeInvalidRequest, "Claude Code has no effort %q; take low, medium or high", cleanLine(effort))
+	return protocol.Errorf(protocol.CodeInvalidRequest, "Claude Code has no effort %q; take low, medium, high, xhigh or max", cleanLine(effort))
 }
 
 // wantedMode is the permission mode that mode and permission mode ask for.
@@ -142,6 +151,10 @@ func (t *translator) controlResponse(frame []byte, o *output) error {
 	}
 	delete(t.requests, f.Response.RequestID)
 	if f.Response.Subtype != "success" {
+		if r.kind == askEffort && f.Response.Code == "unsupported_request" {
+			o.Frames = append(o.Frames, t.setThinking(r.value))
+			return nil
+		}
 		message := cmp.Or(f.Response.Error, "the agent refused a request")
 		o.emit(&protocol.ErrorEvent{Code: cmp.Or(f.Response.Code, "configure_failed"), Message: message})
 		return nil
@@ -166,10 +179,10 @@ func (t *translator) accepted(r request, body json.RawMessage, o *output) error 
 		changed = setFact(&t.facts.model, model, &u.Model)
 	case askMode:
 		changed = t.setMode(r.value, &u)
-	case askThinking:
+	case askEffort, askThinking:
 		u.Effort, changed = &r.value, true
 	case askTitle:
-		u.Title, changed = &r.value, true
+		changed = setFact(&t.facts.title, r.value, &u.Title)
 	}
 	if changed {
 		o.emit(&u)
@@ -219,13 +232,4 @@ func (t *translator) interrupting() bool {
 		}
 	}
 	return false
-}
-
-// checkValue refuses values that could be taken for a flag, or that break a
-// line of a terminal or log.
-func checkValue(name, value string) error {
-	if value == "" || value[0] == '-' || value != cleanLine(value) {
-		return protocol.Errorf(protocol.CodeInvalidRequest, "the %s must not be empty, begin with a dash, hold control characters or pass 200 bytes", name)
-	}
-	return nil
 }

@@ -8,7 +8,7 @@ import (
 
 // facts is what was reported of the session; only changes are reported again.
 type facts struct {
-	nativeID, model, permissionMode, version string
+	nativeID, model, permissionMode, version, title string
 	// chosen is the model of the last init. It is a choice, not what runs:
 	// in plan mode the CLI may run another one (section 7, model).
 	chosen string
@@ -62,10 +62,10 @@ func (t *translator) setMode(native string, u *protocol.SessionUpdated) bool {
 	if !setFact(&t.facts.permissionMode, native, &u.PermissionMode) {
 		return false
 	}
-	if before != modePlan {
+	if before != modePlan && before != "" {
 		t.facts.beforePlan = before
 	}
-	if (native == modePlan) != (before == modePlan) {
+	if before == "" || (native == modePlan) != (before == modePlan) {
 		mode := modeDefault
 		if native == modePlan {
 			mode = modePlan
@@ -113,13 +113,16 @@ func (t *translator) compacted(frame []byte, o *output) error {
 }
 
 // titleChanged reports the session's new title.
-func titleChanged(frame []byte, o *output) error {
+func (t *translator) titleChanged(frame []byte, o *output) error {
 	var f struct {
 		Title string `json:"title"`
 	}
-	if err := json.Unmarshal(frame, &f); err != nil || f.Title == "" {
+	if err := json.Unmarshal(frame, &f); err != nil {
 		return errShape
 	}
-	o.emit(&protocol.SessionUpdated{Title: &f.Title})
+	var u protocol.SessionUpdated
+	if setFact(&t.facts.title, f.Title, &u.Title) {
+		o.emit(&u)
+	}
 	return nil
 }

@@ -89,9 +89,7 @@ func (r *replay) In(line json.RawMessage) []agents.Command {
 	if c == nil {
 		return nil
 	}
-	out, err := r.t.Command(c)
-	r.pending = append(r.pending, out.Events...)
-	if err != nil {
+	if _, err := r.t.Command(c); err != nil {
 		return nil // as the server would: a late answer goes nowhere
 	}
 	return []agents.Command{c}
@@ -113,7 +111,9 @@ func (r *replay) Out(line json.RawMessage) []agents.Report {
 		reports = append(reports, agents.Report{Events: r.pending})
 		r.pending = nil
 	}
-	return append(reports, r.t.Native(l.Frame).Report)
+	report := r.t.Native(l.Frame).Report
+	report.Raw = l.Frame
+	return append(reports, report)
 }
 
 // command maps one recorded frame; nil for plumbing.

@@ -97,13 +97,16 @@ func (c *toolCall) content(r nativeResult, status protocol.ItemStatus, d resultD
 	}
 }
 
+// noOutput is what the model reads of a command that printed nothing.
+const noOutput = "(Bash completed with no output)"
+
 // commandPart shows a command with its output.
 func (c *toolCall) commandPart(r nativeResult, d resultDetail, parts []protocol.Part) protocol.Part {
 	p := protocol.Part{Type: protocol.PartCommand, Command: readInput(c.input()).Command, Truncated: d.Persisted != ""}
 	if d.Stdout != nil {
 		p.Output = joinOutput(*d.Stdout, d.Stderr)
 	} else {
-		p.Output = joinTexts(parts)
+		p.Output = strings.TrimPrefix(joinTexts(parts), noOutput)
 	}
 	if r.IsError {
 		p.ExitCode, p.Output = exitCode(p.Output)

@@ -238,38 +238,14 @@ func (c *toolCall) status(isError bool, meta resultMeta, d resultDetail) protoco
 	}
 }
 
-// cleanLine makes one safe line of a text: control and bidirectional
-// characters would let an agent fake what people are asked.
+// cleanLine makes one safe line of a text. Line ends stay visible, because
+// they part commands.
 func cleanLine(s string) string {
 	const most = 200
-	var b strings.Builder
-	for i, r := range s {
-		if i >= most {
-			b.WriteRune('…')
-			break
-		}
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			b.WriteByte(' ')
-		case r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) || isBidi(r):
-			b.WriteString(escapeRune(r))
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return strings.TrimSpace(b.String())
+	return protocol.EscapeTitle(lineEnds.Replace(strings.TrimSpace(s)), most)
 }
 
-// isBidi tells whether a character changes the direction of text.
-func isBidi(r rune) bool {
-	return r == 0x061c || r == 0x200e || r == 0x200f || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
-}
-
-// escapeRune writes a character as JSON would.
-func escapeRune(r rune) string {
-	const hex = "0123456789abcdef"
-	return `\u` + string([]byte{hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15]})
-}
+var lineEnds = strings.NewReplacer("\r\n", "⏎", "\n", "⏎", "\t", " ")
 
 // base is the last element of a path, for labels.
 func base(path string) string { return filepath.Base(path) }

@@ -14,8 +14,12 @@ type setup struct {
 	SessionID string
 	// Effort is asked for once the session is open; empty asks for nothing.
 	Effort string
-	// PermissionMode is the native mode that the CLI was started with.
-	PermissionMode string
+	// SystemPrompt is added to the CLI's own. It travels in a frame, so that
+	// it can begin with a dash and is in no list of processes.
+	SystemPrompt string
+	// BeforePlan is the permission mode to go back to, if the CLI was started
+	// in plan mode.
+	BeforePlan string
 }
 
 // translator is the pure half of the agent: the state of one CLI process, as
@@ -62,24 +66,27 @@ func newTranslator(s setup) *translator {
 		tools:    map[string]*toolCall{},
 		asks:     map[string]*ask{},
 		tasks:    map[string]string{},
-		facts:    facts{permissionMode: s.PermissionMode},
+		facts:    facts{beforePlan: s.BeforePlan},
 	}
 }
 
 // Open returns the initialize request. Its answer makes the session ready.
 func (t *translator) Open() [][]byte {
-	frames := [][]byte{t.request(request{kind: askInitialize}, map[string]any{"subtype": "initialize"})}
-	if tokens, ok := thinkingTokens[t.setup.Effort]; ok {
-		frames = append(frames, t.setThinking(t.setup.Effort, tokens))
+	body := map[string]any{"subtype": "initialize"}
+	if t.setup.SystemPrompt != "" {
+		body["appendSystemPrompt"] = t.setup.SystemPrompt
+	}
+	frames := [][]byte{t.request(request{kind: askInitialize}, body)}
+	if t.setup.Effort != "" {
+		frames = append(frames, t.setEffort(t.setup.Effort))
 	}
 	return frames
 }
 
-// Native takes one frame. The output's Raw is the frame itself, not a copy.
+// Native takes one frame.
 func (t *translator) Native(frame []byte) agents.Output {
 	var o output
 	if d, ok := scanDelta(frame); ok {
-		o.Raw = frame
 		t.delta(d, &o)
 		return o.Output
 	}
@@ -87,7 +94,6 @@ func (t *translator) Native(frame []byte) agents.Output {
 		o.unparsed(frame, "the line is not JSON")
 		return o.Output
 	}
-	o.Raw = frame
 	if err := t.dispatch(frame, &o); err != nil {
 		o.Events = nil
 		o.unparsed(frame, err.Error())
@@ -154,7 +160,7 @@ func (t *translator) system(subtype string, frame []byte, o *output) error {
 	case "task_notification":
 		return t.taskEnded(frame, o)
 	case "session_title_changed":
-		return titleChanged(frame, o)
+		return t.titleChanged(frame, o)
 	case "thinking_tokens", "session_state_changed", "background_tasks_changed", "task_progress", "task_updated":
 		return nil // known, and told better by other frames
 	default:
