@@ -192,3 +192,11 @@ func decode[T any](t testing.TB, r *protocol.Result) T {
 	}
 	return v
 }
+
+// kind is the type of the client's messages.
+func (c *client) kind() websocket.MessageType {
+	if c.format == protocol.FormatMsgpack {
+		return websocket.MessageBinary
+	}
+	return websocket.MessageText
+}

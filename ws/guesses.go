@@ -14,8 +14,8 @@ const (
 	maxGuesses   = 10
 	guessWindow  = time.Minute
 	guessLockout = time.Minute
-	// maxAddresses bounds the memory of per-address books; the oldest
-	// entries are dropped beyond it.
+	// maxAddresses bounds the memory of per-address books; some entries are
+	// dropped beyond it.
 	maxAddresses = 10_000
 )
 
@@ -83,10 +83,16 @@ func (g *guesses) pruneLocked(now time.Time) {
 			delete(g.addrs, addr)
 		}
 	}
-	for addr := range g.addrs {
-		if len(g.addrs) < maxAddresses {
+	dropSome(g.addrs)
+}
+
+// dropSome brings a full book down to three quarters, so that making room is
+// rare.
+func dropSome[V any](addrs map[string]V) {
+	for addr := range addrs {
+		if len(addrs) <= maxAddresses*3/4 {
 			return
 		}
-		delete(g.addrs, addr)
+		delete(addrs, addr)
 	}
 }

@@ -74,10 +74,11 @@ func (a *admission) limiterLocked(addr string) *rate.Limiter {
 	}
 	if len(a.addrs) >= maxAddresses {
 		for k, l := range a.addrs {
-			if l.Tokens() >= float64(l.Burst()) || len(a.addrs) >= 2*maxAddresses {
+			if l.Tokens() >= float64(l.Burst()) {
 				delete(a.addrs, k)
 			}
 		}
+		dropSome(a.addrs)
 	}
 	l := newLimiter(a.limits.SocketsPerSecond)
 	a.addrs[addr] = l
