@@ -136,12 +136,17 @@ func (c *committer) round(stopping bool) bool {
 func (c *committer) commit(sessions []*Session, stopping bool) {
 	var batch store.Batch
 	work := make([]*pending, len(sessions))
+	empty := true
 	for i, s := range sessions {
 		work[i] = s.takePending()
 		work[i].seal()
 		work[i].addTo(&batch, s.id)
+		empty = empty && work[i].empty()
 	}
-	err := c.write(&batch, stopping)
+	var err error
+	if !empty {
+		err = c.write(&batch, stopping)
+	}
 	for i, s := range sessions {
 		if err == nil {
 			s.published(work[i])

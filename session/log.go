@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/towline-dev/towline/protocol"
@@ -72,9 +73,9 @@ func (l *eventLog) setBusy(busy bool) {
 func (l *eventLog) noteAskLocked(e *protocol.Event) {
 	switch d := e.Data.(type) {
 	case *protocol.PermissionRequested:
-		l.asks = append(l.asks[:len(l.asks):len(l.asks)], protocol.Ask{Permission: &d.Permission, Seq: e.Seq})
+		l.asks = append(slices.Clip(l.asks), protocol.Ask{Permission: &d.Permission, Seq: e.Seq})
 	case *protocol.QuestionRequested:
-		l.asks = append(l.asks[:len(l.asks):len(l.asks)], protocol.Ask{Question: &d.Question, Seq: e.Seq})
+		l.asks = append(slices.Clip(l.asks), protocol.Ask{Question: &d.Question, Seq: e.Seq})
 	case *protocol.PermissionResolved:
 		l.dropAskLocked(d.PermissionID)
 	case *protocol.QuestionResolved:
@@ -173,19 +174,18 @@ func (l *eventLog) pickLocked(after uint64, maxBytes int) (blocks []*Block, ok b
 	if len(l.tail) == 0 || l.tail[0].first > after+1 {
 		return nil, false
 	}
+	from := len(l.tail) - 1
+	for l.tail[from].first > after+1 {
+		from--
+	}
 	size := 0
-	for i := len(l.tail) - 1; i >= 0; i-- {
-		if l.tail[i].first <= after+1 {
-			for _, b := range l.tail[i:] {
-				if size > 0 && size+len(b.array) > maxBytes {
-					break
-				}
-				if b.last > after {
-					blocks = append(blocks, b)
-					size += len(b.array)
-				}
-			}
+	for _, b := range l.tail[from:] {
+		if size > 0 && size+len(b.array) > maxBytes {
 			break
+		}
+		if b.last > after {
+			blocks = append(blocks, b)
+			size += len(b.array)
 		}
 	}
 	return blocks, true

@@ -266,9 +266,8 @@ func (m *Manager) born(agent agents.Agent, rec record) (s *Session, stored <-cha
 	req := rec.Request
 	l := newLedger(req.SessionID, req.Agent, req.Directory, m.now)
 	l.known = known{Title: req.Title, Model: req.Model, Mode: req.Mode, Effort: req.Effort, PermissionMode: req.PermissionMode}
-	log := newEventLog(0, newEpoch(), protocol.NewFold())
-	s = newSession(m, agent, rec, l, log)
-	log.describe(s.info())
+	s = newSession(m, agent, rec, l, newEventLog(0, newEpoch(), protocol.NewFold()))
+	s.log.describe(s.info())
 	done := make(chan error, 1)
 	l.start()
 	if req.Title != "" || req.Effort != "" || req.PermissionMode != "" {
@@ -397,7 +396,9 @@ func (m *Manager) Delete(ctx context.Context, id string, by protocol.Actor) erro
 	// The owner is gone; a last empty change tells when its work is stored.
 	stored := make(chan error, 1)
 	s.change(func(p *pending) { p.after = append(p.after, func(err error) { stored <- err }) })
-	<-stored
+	if err := <-stored; err != nil {
+		return err
+	}
 	s.log.close(ErrDeleted)
 	err = m.o.Store.Delete(ctx, id)
 	m.mu.Lock()

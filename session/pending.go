@@ -97,10 +97,11 @@ func (p *pending) seal() {
 	p.blocks = append(p.blocks, newBlock(b.first, b.last, b.n, append(b.array, ']'), raw))
 }
 
-// empty tells whether there is nothing to commit.
+// empty tells whether there is nothing to write. There may still be someone to
+// tell, after.
 func (p *pending) empty() bool {
-	return len(p.blocks) == 0 && p.open == nil && p.create == nil && p.update == nil &&
-		len(p.commands) == 0 && len(p.decisions) == 0 && len(p.told) == 0 && len(p.blobs) == 0 && len(p.after) == 0
+	return len(p.blocks) == 0 && p.create == nil && p.update == nil &&
+		len(p.commands) == 0 && len(p.decisions) == 0 && len(p.told) == 0 && len(p.blobs) == 0
 }
 
 // addTo adds everything to a batch.
