@@ -95,7 +95,7 @@ func (i *Installation) Install(ctx context.Context, progress func(protocol.Insta
 	if err != nil {
 		return err
 	}
-	run := i.join(p)
+	run := i.join(p) //nolint:contextcheck // a run outlives the caller that started it
 	defer i.leave(run)
 	return run.follow(ctx, progress)
 }

@@ -95,7 +95,7 @@ func newRegistry(t *testing.T, packed []byte) *fakeRegistry {
 			http.NotFound(w, req)
 			return
 		}
-		fmt.Fprintf(w, `{"versions":{%q:{"dist":{"tarball":%q,"integrity":%q}}}}`, testVersion, r.URL+"/tarballs/tool.tgz", r.integrity)
+		fmt.Fprintf(w, `{"versions":{%q:{"dist":{"tarball":%q,"integrity":%q}}}}`, testVersion, "http://"+req.Host+"/tarballs/tool.tgz", r.integrity)
 	})
 	r.Server = httptest.NewServer(mux)
 	t.Cleanup(r.Close)

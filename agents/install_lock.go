@@ -23,14 +23,14 @@ const lockPoll = 200 * time.Millisecond
 // processes out. The system drops the lock of a process that dies. What dead
 // installations left behind is removed first.
 func (i *Installation) locked(ctx context.Context, f func() error) error {
-	if err := os.MkdirAll(i.home(), 0o755); err != nil {
+	if err := os.MkdirAll(i.home(), 0o755); err != nil { //nolint:gosec // agents may run as another user
 		return err
 	}
 	lock, err := os.OpenFile(filepath.Join(i.home(), ".lock"), os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	if err := flock(ctx, lock); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func findNPM() (string, bool) {
 func (n npmRun) download(ctx context.Context) (tarball, integrity string, err error) {
 	// With a package file of its own, npm does not look for a project (and
 	// that project's .npmrc) in the folders above.
-	if err := os.WriteFile(filepath.Join(n.tmp, "package.json"), []byte(`{"private":true}`), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(n.tmp, "package.json"), []byte(`{"private":true}`), 0o600); err != nil {
 		return "", "", err
 	}
 	integrity = n.pkg.Integrity
@@ -192,7 +192,7 @@ func folderSize(dir string) int64 {
 	var size int64
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
-			return nil // files come and go while npm works
+			return nil //nolint:nilerr // files come and go while npm works
 		}
 		if info, err := d.Info(); err == nil {
 			size += info.Size()

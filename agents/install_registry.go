@@ -87,7 +87,7 @@ func fetchTarball(ctx context.Context, client *http.Client, address, path string
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	err = httpGet(ctx, client, address, func(length int64, body io.Reader) error {
 		if length > maxTarball {
 			return fmt.Errorf("%w: its tarball is larger than 1 GiB", errPackage)
@@ -135,7 +135,7 @@ func httpGet(ctx context.Context, client *http.Client, address string, read func
 	if err != nil {
 		return whyDone(ctx, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if err := statusError(resp.StatusCode); err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func npmrc() map[string]string {
 	if err != nil {
 		return nil
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	settings := map[string]string{}
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		key, value, ok := strings.Cut(lines.Text(), "=")

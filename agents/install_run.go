@@ -136,7 +136,7 @@ func (i *Installation) bring(ctx context.Context, p Package, report func(protoco
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 
 	tarball, integrity, err := i.download(ctx, p, tmp, report)
 	if err != nil {

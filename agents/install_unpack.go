@@ -37,7 +37,7 @@ var defaultLimits = unpackLimits{bytes: 2 << 30, ratio: 50, entries: 20_000}
 // registry named: one or more hashes, of which the sha512 counts.
 func verifyTarball(ctx context.Context, tarball, integrity string) error {
 	var want []byte
-	for _, hash := range strings.Fields(integrity) {
+	for hash := range strings.FieldsSeq(integrity) {
 		if rest, ok := strings.CutPrefix(hash, "sha512-"); ok {
 			rest, _, _ = strings.Cut(rest, "?")
 			want, _ = base64.StdEncoding.DecodeString(rest)
@@ -50,7 +50,7 @@ func verifyTarball(ctx context.Context, tarball, integrity string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	hash := sha512.New()
 	if _, err := io.Copy(hash, untilDone{ctx, file}); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (l unpackLimits) unpack(ctx context.Context, tarball, target, executable st
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -82,14 +82,14 @@ func (l unpackLimits) unpack(ctx context.Context, tarball, target, executable st
 	if err != nil {
 		return malformed(ctx, err)
 	}
-	if err := os.Mkdir(target, 0o755); err != nil {
+	if err := os.Mkdir(target, 0o755); err != nil { //nolint:gosec // agents may run as another user
 		return err
 	}
 	root, err := os.OpenRoot(target)
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	u := unpacking{root: root, executable: executable, folders: map[string]bool{".": true}, left: l.entries}
 	u.bytes = min(l.bytes, l.ratio*info.Size()+1<<20)
 	u.meter = newMeter("unpack", 0, report)
@@ -203,7 +203,7 @@ func (u *unpacking) file(ctx context.Context, name string, header *tar.Header, c
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	// The process's umask shall not decide who can run an agent.
 	if err := file.Chmod(mode); err != nil {
 		return err
@@ -236,7 +236,7 @@ func syncFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return f.Sync()
 }
 
@@ -254,7 +254,7 @@ func malformed(ctx context.Context, err error) error {
 
 // untilDone is a reader that ends with its context.
 type untilDone struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // io.Reader has no room for one
 	r   io.Reader
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -61,9 +62,7 @@ func (a messagesAnswer) whole(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		whole := a.wire(b)
-		for k, v := range whole.full {
-			whole.start[k] = v
-		}
+		maps.Copy(whole.start, whole.full)
 		content = append(content, whole.start)
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -191,9 +190,7 @@ func (s *messagesStream) send(kind string, data object) {
 		return
 	}
 	whole := object{"type": kind}
-	for k, v := range data {
-		whole[k] = v
-	}
+	maps.Copy(whole, data)
 	b, err := json.Marshal(whole)
 	if err != nil {
 		panic(fmt.Sprintf("cannot encode a scripted event: %v", err))
