@@ -229,7 +229,7 @@ func TestA04_PartlyWrittenFrameEndsTheAgent(t *testing.T) {
 	f := openFake(t, fakeOptions(t))
 	f.prompt("deaf ;; hang")
 	f.notice("system/init")
-	err := f.sendPrompt(strings.Repeat("f", 1<<20), 50*time.Millisecond)
+	err := f.sendPrompt(strings.Repeat("f", 256<<10), 500*time.Millisecond)
 	if err == nil || isRefusal(err) {
 		t.Errorf("the send gave %v, want an error that is no refusal", err)
 	}
@@ -317,7 +317,7 @@ func TestA08_EnvironmentAndDescriptors(t *testing.T) {
 	}
 }
 
-// TestStdioWaitsForNothingItOwns closes while everything is in motion.
+// TestStdioCloseDuringFlood closes while everything is in motion.
 func TestStdioCloseDuringFlood(t *testing.T) {
 	before := openDescriptors(t)
 	f := openFake(t, fakeOptions(t))
