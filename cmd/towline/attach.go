@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/towline-dev/towline/clientlib"
+	"github.com/towline-dev/towline/protocol"
+)
+
+func newAttach(t *terminal) *cobra.Command {
+	var after, view string
+	var noFollow bool
+	cmd := &cobra.Command{
+		Use:   "attach SESSION",
+		Short: "Show a session as it goes on, and take part in it",
+		Long: "Show a session's events, from its beginning or after a cursor, and follow it until Ctrl-C;\n" +
+			"the session goes on. On a terminal it asks for decisions, and lines typed between turns are prompts.",
+		Args: cobra.ExactArgs(1),
+	}
+	c := newConnection(t, cmd)
+	cmd.Flags().StringVar(&after, "after", "", "begin after this seq, or at the head (default: the beginning)")
+	cmd.Flags().StringVar(&view, "view", "full", "full, items (no deltas) or asks")
+	cmd.Flags().BoolVar(&noFollow, "no-follow", false, "print what there is and stop")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cursor, err := protocol.ParseCursor(after)
+		if err != nil {
+			return usage(err)
+		}
+		client, err := c.dial(cmd.Context())
+		if err != nil {
+			return err
+		}
+		s, err := client.Attach(cmd.Context(), args[0], clientlib.AttachOptions{After: cursor, View: protocol.View(view)})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = s.Close() }()
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+		defer signal.Stop(signals)
+		person := isTerminal(t.in) && isTerminal(t.out) && !c.json && !noFollow
+		talk := &conversation{
+			terminal: t, stream: s, render: newRenderer(t.out, coloured(t, t.out)), json: c.json, person: person, prompts: person,
+			quiet: true, turn: s.Hello().State.Turn != nil,
+		}
+		if noFollow {
+			head := s.Hello().Head
+			if _, at := s.Cursor(); at >= head {
+				return nil
+			}
+			talk.until = func(e protocol.Event) bool { return e.Seq >= head }
+		}
+		return talk.talk(cmd.Context(), signals)
+	}
+	return cmd
+}
