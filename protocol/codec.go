@@ -160,6 +160,13 @@ func DecodeServerFrame(format Format, b []byte) (FrameType, any, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("cannot read server frame: %w", err)
 	}
+	if t == FrameEvents {
+		events, err := readEvents(b)
+		if err != nil {
+			return t, nil, fmt.Errorf("cannot read %s frame: %w", t, err)
+		}
+		return t, events, nil
+	}
 	create, known := newServerFrame[t]
 	if !known {
 		if !json.Valid(b) {

@@ -123,44 +123,6 @@ func appendJSON(dst []byte, v any) ([]byte, error) {
 // MarshalJSON returns what AppendEvent appends.
 func (e Event) MarshalJSON() ([]byte, error) { return AppendEvent(nil, &e) }
 
-// UnmarshalJSON reads an event. A type that this version does not know becomes
-// *UnknownData.
-func (e *Event) UnmarshalJSON(b []byte) error {
-	var env struct {
-		Seq       uint64          `json:"seq"`
-		SessionID string          `json:"session_id"`
-		Time      Time            `json:"time"`
-		Type      EventType       `json:"type"`
-		TurnID    string          `json:"turn_id"`
-		Source    Source          `json:"source"`
-		Data      json.RawMessage `json:"data"`
-		Raw       json.RawMessage `json:"raw"`
-	}
-	if err := json.Unmarshal(b, &env); err != nil {
-		return fmt.Errorf("cannot read event: %w", err)
-	}
-	if env.Type == "" {
-		return errors.New("cannot read event: it has no type")
-	}
-	*e = Event{
-		Seq: env.Seq, SessionID: env.SessionID, Time: env.Time, TurnID: env.TurnID,
-		Source: env.Source, Raw: env.Raw,
-	}
-	create, known := newData[env.Type]
-	if !known {
-		e.Data = &UnknownData{Type: env.Type, JSON: env.Data}
-		return nil
-	}
-	e.Data = create()
-	if env.Data == nil {
-		return nil
-	}
-	if err := json.Unmarshal(env.Data, e.Data); err != nil {
-		return fmt.Errorf("cannot read %s event: %w", env.Type, err)
-	}
-	return nil
-}
-
 // knownTypes gives the type for its text without allocating.
 var knownTypes = func() map[string]EventType {
 	m := make(map[string]EventType, len(newData))

@@ -198,3 +198,33 @@ func BenchmarkDecodeEventsFrame(b *testing.B) {
 		}
 	}
 }
+
+func TestEventsFrameOfOtherMakers(t *testing.T) {
+	for text, want := range map[string]int{
+		`{"type":"events","last":3,"events":[]}`:   0,
+		`{"events":null,"last":3,"type":"events"}`: 0,
+		`{"type":"events","x":[{"events":[1]}],"last":3,"events":[ {"type":"ping"} , {"data":{},"x":[],"type":"turn.ended","turn_id":null} ]}`: 2,
+	} {
+		_, body, err := DecodeServerFrame(FormatJSON, []byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if f := body.(*Events); f.Last != 3 || len(f.Events) != want {
+			t.Errorf("%s: got %+v", text, f)
+		}
+	}
+	for _, text := range []string{
+		`{"type":"events","last":3,"events":[{"type":"ping"},]}`, `{"type":"events","last":3,"events":[{"type":"ping"} {"type":"ping"}]}`,
+		`{"type":"events","last":-3,"events":[]}`, `{"type":"events","last":3,"events":{}}`, `{"type":"events","last":3,"events":[]}x`,
+		`{"type":"events","last":3,"events":[1]}`, `{"type":"events","last":3,"events":[`, `{"type":"events","last"`, `{"type":"events","last":}`,
+	} {
+		if _, _, err := DecodeServerFrame(FormatJSON, []byte(text)); err == nil {
+			t.Errorf("%s was taken", text)
+		}
+	}
+	var e Event
+	if err := e.UnmarshalJSON([]byte(`{"type":"ping"} x`)); err == nil {
+		t.Error("an event with something behind it was taken")
+	}
+}

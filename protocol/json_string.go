@@ -18,7 +18,9 @@ const hexDigits = "0123456789abcdef"
 // AppendString appends s as a JSON string. The result is always valid UTF-8:
 // each invalid byte becomes U+FFFD. The bytes are those of encoding/json
 // without HTML escaping.
-func AppendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte { return appendQuoted(dst, s) }
+
+func appendQuoted[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
@@ -34,7 +36,7 @@ func AppendString(dst []byte, s string) []byte {
 			start = i
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(s[i:])
+		r, n := utf8.DecodeRuneInString(string(s[i:min(len(s), i+utf8.UTFMax)]))
 		switch {
 		case r == utf8.RuneError && n == 1:
 			dst = append(append(dst, s[start:i]...), `\ufffd`...)

@@ -151,7 +151,7 @@ func (r *msgpackReader) bytes(text bool) error {
 	if !utf8.Valid(s) {
 		return &syntaxError{"invalid UTF-8", at}
 	}
-	r.out = AppendString(r.out, string(s))
+	r.out = appendQuoted(r.out, s)
 	return nil
 }
 
