@@ -141,6 +141,9 @@ func (s *scanner) number(to *int) bool {
 		s.i++
 	}
 	*to = n
+	if s.i > start+1 && s.b[start] == '0' {
+		return false
+	}
 	return s.i > start && s.i < len(s.b) && (s.b[s.i] == ',' || s.b[s.i] == '}')
 }
 
