@@ -32,13 +32,15 @@ var buildFakeAgent = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	// One place for all runs: go build leaves it alone if nothing changed.
+	// One place for all runs. The rename lets another run go on with the
+	// file that it has.
 	path := filepath.Join(dir, "fakeagent")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/towline-dev/towline/testdata/fakeagent").CombinedOutput()
+	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
+	out, err := exec.Command("go", "build", "-o", fresh, "github.com/towline-dev/towline/testdata/fakeagent").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("cannot build the fake agent: %w: %s", err, out)
 	}
-	return path, nil
+	return path, os.Rename(fresh, path)
 })
 
 // lineTranslator knows just enough to drive the fake agent: a frame of stdout

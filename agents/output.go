@@ -83,7 +83,7 @@ func (o *output) readNow(p []byte) (n int, err error) {
 	err = raw.Read(func(fd uintptr) bool {
 		for {
 			var readErr error
-			if n, readErr = syscall.Read(int(fd), p); readErr != syscall.EINTR { //nolint:errorlint // a bare Errno
+			if n, readErr = syscall.Read(int(fd), p); readErr != syscall.EINTR {
 				return true
 			}
 		}

@@ -110,7 +110,7 @@ func descendants(pid int) []identity {
 // and the blow.
 func killExactly(id identity) {
 	fd, err := unix.PidfdOpen(id.pid, 0)
-	if err != nil && err != unix.ENOSYS { //nolint:errorlint // a bare Errno
+	if err != nil && err != unix.ENOSYS {
 		return
 	}
 	s, statErr := readStat(id.pid)

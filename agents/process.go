@@ -34,8 +34,8 @@ const (
 
 // ProcessOptions says what to start.
 type ProcessOptions struct {
-	// Path is the executable, Args are its arguments without its name. There
-	// is no shell anywhere.
+	// Path is the executable, absolute. Args are its arguments without its
+	// name. There is no shell anywhere.
 	Path string
 	Args []string
 	// Dir is the working folder.
@@ -46,6 +46,10 @@ type ProcessOptions struct {
 	// SessionID is the session that the process runs for; empty for a
 	// process that serves many.
 	SessionID string
+	// Credential is the user that the process runs as; nil means the
+	// server's. Only a server that is root can choose, and only another user
+	// keeps an agent from reading the server's memory.
+	Credential *syscall.Credential
 	// StateDir is the server's state folder. A record of the running process
 	// is kept there, for SweepLeftovers; empty keeps none.
 	StateDir string
@@ -98,12 +102,15 @@ func StartProcess(o ProcessOptions) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{
-		run: run, state: ProcessStarting, cmd: exec.Command(o.Path, o.Args...),
+		run: run, state: ProcessInitial,
+		cmd:    exec.Command(o.Path, o.Args...), //nolint:noctx // it outlives any call; Stop ends it
 		reaped: make(chan struct{}), exited: make(chan struct{}), gone: make(chan struct{}),
 	}
 	p.cmd.Dir = o.Dir
 	p.cmd.Env = append(append([]string(nil), o.Env...), "TOWLINE_SESSION="+o.SessionID, runVariable+"="+run)
 	p.cmd.SysProcAttr = processAttributes()
+	p.cmd.SysProcAttr.Credential = o.Credential
+	p.setState(ProcessStarting)
 	errOut, err := p.launch()
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func deprioritize(pid int) {
 func (p *Process) reap() {
 	for {
 		err := unix.Waitid(unix.P_PID, p.PID(), nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR { //nolint:errorlint // a bare Errno
+		if err != unix.EINTR {
 			break
 		}
 	}

@@ -2,6 +2,7 @@ package agents
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 
@@ -100,8 +101,8 @@ func lastLine(r *protocol.Stderr) string {
 		return ""
 	}
 	for _, lines := range [][]string{r.Tail, r.Head} {
-		for i := len(lines) - 1; i >= 0; i-- {
-			if text := strings.TrimSpace(lines[i]); text != "" {
+		for _, line := range slices.Backward(lines) {
+			if text := strings.TrimSpace(line); text != "" {
 				return text
 			}
 		}

@@ -140,18 +140,21 @@ func killAll(find func(all []procStat) map[int]bool) int {
 			delete(chosen, pid)
 		}
 		withDescendants(all, chosen)
-		alive := 0
+		left := 0
 		for _, s := range all {
-			if chosen[s.pid] && !s.zombie {
+			switch {
+			case chosen[s.pid] && !s.zombie:
 				killExactly(s.identity)
 				killed[s.identity] = true
-				alive++
+				left++
+			case killed[s.identity] && reaping.Load():
+				left++ // its threads are ending, or it waits to be reaped
 			}
 		}
 		if reaping.Load() {
 			reapOrphans()
 		}
-		if alive == 0 {
+		if left == 0 {
 			break
 		}
 	}
