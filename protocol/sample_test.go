@@ -87,7 +87,10 @@ func sampleData() []Data {
 			Outcome: OutcomeFailed, Error: &Failure{Code: "rate_limit", Message: "later", Retryable: true, Details: json.RawMessage(`{"s":9}`)},
 			Usage: &usage, CostUSD: ptr(0.0125), DurationMS: 1234,
 		},
-		&ItemStarted{Item: Item{ID: "i1", Kind: KindMessage, Role: "assistant", Status: ItemInProgress, Content: []Part{}}},
+		&ItemStarted{Item: Item{
+			ID: "i1", Kind: KindToolCall, Role: "assistant", Status: ItemInProgress, Content: []Part{},
+			Tool: &Tool{Name: "Write", Kind: ToolEdit, Title: "Write big.txt", InputBlob: &Blob{ID: "b2", Bytes: 70000, SHA256: "9f86d081884c7d65"}},
+		}},
 		&ItemDelta{ItemID: "i1", Index: 1, Kind: DeltaText, Text: "a < b && \"c\" \u2028\t"},
 		&ItemCompleted{Item: sampleItem(ItemDone)},
 		&PermissionRequested{Permission: samplePermission()},
