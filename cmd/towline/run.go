@@ -109,10 +109,18 @@ func runSession(ctx context.Context, t *terminal, url, token string, create *pro
 	if err := c.talk(ctx, signals); err != nil {
 		return err
 	}
-	if c.outcome != protocol.OutcomeCompleted && (prompt != "" || c.outcome != "") {
-		return &exitError{code: exitFailed}
+	if prompt == "" && c.outcome == "" {
+		return nil // nothing was asked
 	}
-	return nil
+	return failedUnless(c.outcome)
+}
+
+// failedUnless makes an exit code of a turn's outcome, which was shown.
+func failedUnless(o protocol.Outcome) error {
+	if o == protocol.OutcomeCompleted {
+		return nil
+	}
+	return &exitError{code: exitFailed}
 }
 
 func endOfSession(e protocol.Event) bool { return e.Data.EventType() == protocol.TypeSessionEnded }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,9 +19,10 @@ const minToken = 16
 func tokenPath(dir string) string { return filepath.Join(dir, "token") }
 
 // takeToken returns the token that was given by file or by TOWLINE_TOKEN, or
-// "" if none was. The variable is unset, so that no child inherits it.
+// "" if none was. The variable is forgotten, so that no child inherits it.
 func takeToken(t *terminal, file string) (string, error) {
 	fromEnv := t.lookup("TOWLINE_TOKEN")
+	t.env = slices.DeleteFunc(t.env, func(kv string) bool { return strings.HasPrefix(kv, "TOWLINE_TOKEN=") })
 	if err := os.Unsetenv("TOWLINE_TOKEN"); err != nil {
 		return "", fmt.Errorf("cannot unset TOWLINE_TOKEN: %w", err)
 	}
