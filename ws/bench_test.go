@@ -104,7 +104,7 @@ func (f *fixture) replay(b *testing.B, sub string) {
 		b.Error(err)
 		return
 	}
-	defer conn.CloseNow() //nolint:errcheck // nothing is left to lose
+	defer conn.CloseNow()
 	conn.SetReadLimit(4 << 20)
 	for {
 		_, frame, err := conn.Read(ctx)

@@ -30,8 +30,9 @@ type rawSocket struct {
 	r    *bufio.Reader
 }
 
-// rawDial upgrades a bare TCP connection.
-func (f *fixture) rawDial(path string) *rawSocket {
+// rawDial upgrades a bare TCP connection; early bytes go out in one piece with
+// the handshake.
+func (f *fixture) rawDial(path string, early ...byte) *rawSocket {
 	f.t.Helper()
 	conn, err := net.Dial("tcp", f.addr)
 	if err != nil {
@@ -40,7 +41,7 @@ func (f *fixture) rawDial(path string) *rawSocket {
 	f.t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", path, f.addr, token)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n%s", path, f.addr, token, early)
 	r := bufio.NewReader(conn)
 	res, err := http.ReadResponse(r, nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package ws_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -38,6 +39,8 @@ func TestProblems(t *testing.T) {
 		{"POST", "/v1/sessions", strings.Repeat(" ", 2<<20), "application/json", 413, protocol.CodeTooLarge},
 		{"POST", "/v1/sessions/s/commands", `{"type":"no.such","id":"1"}`, "application/json", 400, protocol.CodeUnknownType},
 		{"POST", "/v1/sessions/s/commands", `{"type":"session.create","id":"1","agent":"mock"}`, "application/json", 400, protocol.CodeInvalidRequest},
+		{"POST", "/v1/sessions/s/fork", `{"id":"../x"}`, "application/json", 400, protocol.CodeInvalidRequest},
+		{"POST", "/v1/sessions/none/fork", `{}`, "application/json", 404, protocol.CodeNotFound},
 		{"GET", "/v1/sessions?limit=0", "", "", 400, protocol.CodeInvalidRequest},
 		{"GET", "/v1/sessions/s/events?after=x", "", "", 400, protocol.CodeInvalidCursor},
 		{"GET", "/v1/sessions/s/events?after=1&before=2", "", "", 400, protocol.CodeInvalidRequest},
@@ -130,6 +133,36 @@ func TestAgentsOverHTTP(t *testing.T) {
 	f.call("POST", "/v1/agents/mock/install", nil, 502, &p)
 	if p.Code != protocol.CodeInstallFailed {
 		t.Errorf("%+v", p)
+	}
+}
+
+func TestInstallTellsItsProgress(t *testing.T) {
+	fail := false
+	f := serve(t, func(o *ws.Options) {
+		o.Install = func(_ context.Context, agent string, progress func(protocol.InstallProgress)) error {
+			progress(protocol.InstallProgress{Phase: "download", Done: 1, Total: 2, Message: agent})
+			if fail {
+				return protocol.Errorf(protocol.CodeInstallFailed, "no network; try again")
+			}
+			return nil
+		}
+	})
+	install := func() *bufio.Reader {
+		req := f.request("POST", "/v1/agents/mock/install", nil)
+		req.Header.Set("Accept", "text/event-stream")
+		_, text := f.do(req)
+		return bufio.NewReader(bytes.NewReader(text))
+	}
+	out := install()
+	if _, step := upTo(t, out, "progress"); !strings.Contains(step.data, `"message":"mock"`) {
+		t.Errorf("progress %+v", step)
+	}
+	if _, end := upTo(t, out, "done"); !strings.Contains(end.data, `"status":"ready"`) {
+		t.Errorf("done %+v", end)
+	}
+	fail = true
+	if _, end := upTo(t, install(), "failed"); !strings.Contains(end.data, "install_failed") {
+		t.Errorf("failed %+v", end)
 	}
 }
 

@@ -37,7 +37,7 @@ type Server struct {
 	started time.Time
 
 	// streams ends when the server drains: event streams watch it.
-	streams    context.Context
+	streams    context.Context //nolint:containedctx // the server's life, which no call carries
 	endStreams context.CancelFunc
 	// running counts socket goroutines.
 	running sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,16 +60,14 @@ func serve(t testing.TB, change func(*ws.Options)) *fixture {
 	serving, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- f.server.Serve(serving, ln) }()
-	stopped := false
+	var once sync.Once
 	f.stop = func() {
-		cancel()
-		if stopped {
-			return
-		}
-		stopped = true
-		if err := <-done; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		})
 	}
 	t.Cleanup(func() {
 		f.stop()

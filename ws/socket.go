@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,7 @@ type socket struct {
 	principal principal
 	clientID  string
 	// ctx ends when the socket does.
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the socket's life, which no call carries
 	cancel context.CancelFunc
 
 	// start says where the subscription begins; for a socket without a
@@ -173,7 +174,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, k *socket) {
 	if s.opts.Compression {
 		o.CompressionMode = websocket.CompressionNoContextTakeover
 	}
-	conn, err := websocket.Accept(w, r, o)
+	conn, err := websocket.Accept(smallBuffers{w}, r, o)
 	if err != nil {
 		k.release()
 		s.log.Info().Err(err).Str("path", r.URL.Path).Msg("a WebSocket handshake failed")
@@ -237,8 +238,19 @@ func (k *socket) later(f func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.over {
-		k.extra.Go(f)
+		k.extra.Go(func() { k.protect(f) })
 	}
+}
+
+// protect runs f. A panic in it ends this socket, not the server.
+func (k *socket) protect(f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			k.server.log.Error().Str("client", k.clientID).Bytes("stack", debug.Stack()).Msgf("panic in a socket: %v", v)
+			k.close(closeInternal, protocol.CodeInternal, "the server failed at this socket; reconnect with your cursor")
+		}
+	}()
+	f()
 }
 
 // subscribe sends hello and starts to send events.

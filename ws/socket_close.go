@@ -54,7 +54,7 @@ func (k *socket) goodbye(status websocket.StatusCode, code protocol.Code, reason
 func retryMS(status websocket.StatusCode) int {
 	switch status {
 	case closeRestart:
-		return 200 + rand.IntN(1800)
+		return 200 + rand.IntN(1800) //nolint:gosec // spreads load, guards nothing
 	case closeRate:
 		return 5000
 	default:

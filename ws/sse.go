@@ -104,7 +104,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	defer done()
 	out := newEventStream(w, s.timeouts.Write)
 	if err := out.write([]byte("retry: 1000\n\n")); err != nil {
-		return nil //nolint:nilerr // the client has left
+		return nil // the client has left
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

@@ -118,6 +118,24 @@ func TestT03_WrongFrameType(t *testing.T) {
 	}
 }
 
+func TestB01_HostileMsgpack(t *testing.T) {
+	f := serve(t, nil)
+	f.create("s")
+	for name, b := range map[string]string{
+		"array32 of 4 Gi": "\xdd\xff\xff\xff\xff", "map32 of 4 Gi": "\xdf\xff\xff\xff\xff",
+		"bin32 of 4 GiB in a field": "\x81\xa4type\xc6\xff\xff\xff\xff", "nesting": strings.Repeat("\x91", 1<<20),
+		"extension": "\xd4\x01\x00", "trailing": "\x80\x80",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := f.dial("/v1/sessions/s/ws", protocol.SubprotocolMsgpack)
+			c.write(websocket.MessageBinary, []byte(b))
+			if code, bye := c.closeCode(); code != 1007 || bye == nil || bye.Code != protocol.CodeInvalidRequest {
+				t.Errorf("close code %d, goodbye %+v", code, bye)
+			}
+		})
+	}
+}
+
 func TestT04_MessageSize(t *testing.T) {
 	f := serve(t, nil)
 	f.create("s")
@@ -266,6 +284,17 @@ func TestT09_Subprotocols(t *testing.T) {
 	}
 }
 
+func TestFramesBehindTheHandshakeAreKept(t *testing.T) {
+	f := serve(t, nil)
+	f.create("s")
+	for _, size := range []int{40, 3000} {
+		early := frame(fin|opText, []byte(`{"type":"ping","id":"early","x":"`+strings.Repeat("x", size)+`"}`))
+		if r := f.rawDial("/v1/sessions/s/ws", early...).result(); !r.OK || r.ID != "early" {
+			t.Errorf("%d bytes: %+v", size, r)
+		}
+	}
+}
+
 func TestT11_SlowHandshake(t *testing.T) {
 	f := serve(t, func(o *ws.Options) { o.Timeouts.Header = 300 * time.Millisecond })
 	conn, err := net.Dial("tcp", f.addr)
@@ -365,7 +394,7 @@ func TestB04_DeflateBomb(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.CloseNow() //nolint:errcheck // the server has closed already
+	defer conn.CloseNow()
 	if ext := res.Header.Get("Sec-WebSocket-Extensions"); !strings.Contains(ext, "server_no_context_takeover") || !strings.Contains(ext, "client_no_context_takeover") {
 		t.Errorf("extensions %q keep a context", ext)
 	}
