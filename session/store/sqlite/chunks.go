@@ -16,22 +16,31 @@ func (s *Store) Chunks(ctx context.Context, sessionID string, after uint64, maxB
 	if after >= 1<<63-1 {
 		return nil, nil
 	}
-	rows, err := s.read.chunks.QueryContext(ctx, sessionID, int64(after))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read events of session %s: %w", sessionID, readError(err))
-	}
-	chunks, err := scanChunks(rows, sessionID, maxBytes, raw, func(last, next *store.Chunk) bool {
-		return next.First == last.Last+1
-	})
-	if err == nil && len(chunks) > 0 && chunks[0].First > after+1 {
-		if err = s.explainGap(ctx, sessionID, after, chunks[0].First); err != nil {
-			chunks = nil
+	chunks, err := s.chunksAfter(ctx, sessionID, after, maxBytes, raw)
+	// What seems to be missing may have been committed or trimmed between the
+	// look at the chunks and the look at the session: then a second look at the
+	// chunks explains it.
+	if err == nil && (len(chunks) == 0 || chunks[0].First > after+1) && s.missing(ctx, sessionID, after, chunks) != nil {
+		if chunks, err = s.chunksAfter(ctx, sessionID, after, maxBytes, raw); err == nil {
+			err = s.missing(ctx, sessionID, after, chunks)
 		}
 	}
-	if err != nil && len(chunks) == 0 {
+	if err != nil && (len(chunks) == 0 || chunks[0].First > after+1) {
 		return nil, fmt.Errorf("cannot read events of session %s after %d: %w", sessionID, after, readError(err))
 	}
 	return chunks, nil
+}
+
+// chunksAfter is Chunks without a look at what is missing before the first
+// chunk. With an error it also returns the good chunks before it.
+func (s *Store) chunksAfter(ctx context.Context, sessionID string, after uint64, maxBytes int, raw bool) ([]store.Chunk, error) {
+	rows, err := s.read.chunks.QueryContext(ctx, sessionID, int64(after))
+	if err != nil {
+		return nil, err
+	}
+	return scanChunks(rows, sessionID, maxBytes, raw, func(last, next *store.Chunk) bool {
+		return next.First == last.Last+1
+	})
 }
 
 // ChunksBefore implements store.Store; damage is treated as by Chunks.
@@ -85,18 +94,23 @@ func scanChunk(row scanner, sessionID string) (store.Chunk, error) {
 	return c, nil
 }
 
-// explainGap returns ErrCorrupt if the first chunk found begins later than
-// trimming explains. Nothing found is no gap: Session checks the log's end.
-func (s *Store) explainGap(ctx context.Context, sessionID string, after, first uint64) error {
-	var trimmed uint64
-	err := s.read.trimmed.QueryRowContext(ctx, sessionID).Scan(&trimmed)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
+// missing returns ErrCorrupt if chunks that were found after a seq begin later
+// than trimming explains, or are none although the session goes on.
+func (s *Store) missing(ctx context.Context, sessionID string, after uint64, found []store.Chunk) error {
+	var trimmed, head uint64
+	err := s.read.trimmed.QueryRowContext(ctx, sessionID).Scan(&trimmed, &head)
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil // no session, no events
-	case err != nil:
+	}
+	if err != nil {
 		return err
-	case first > max(after, trimmed)+1:
-		return fmt.Errorf("%w: events before seq %d are missing", store.ErrCorrupt, first)
+	}
+	next := head + 1
+	if len(found) > 0 {
+		next = found[0].First
+	}
+	if from := max(after, trimmed) + 1; next > from {
+		return fmt.Errorf("%w: the event of seq %d is missing", store.ErrCorrupt, from)
 	}
 	return nil
 }

@@ -23,13 +23,18 @@ type flusher struct {
 	// failed is told the error of a sync that the timer started.
 	failed func(error)
 
-	syncing sync.Mutex // held during sync
+	syncing chan struct{} // full during sync
 
 	mu      sync.Mutex
 	dirty   time.Time // time of the oldest commit not synced; zero if none
 	timer   *time.Timer
 	stopped bool
 	running sync.WaitGroup
+}
+
+// newFlusher returns a flusher whose timer the first commit starts.
+func newFlusher(sync func() error, failed func(error)) *flusher {
+	return &flusher{sync: sync, failed: failed, syncing: make(chan struct{}, 1)}
 }
 
 // committed notes a commit that is not synced yet.
@@ -57,8 +62,8 @@ func (f *flusher) late() bool {
 
 // flush syncs everything that was committed before the call.
 func (f *flusher) flush() error {
-	f.syncing.Lock()
-	defer f.syncing.Unlock()
+	f.syncing <- struct{}{}
+	defer func() { <-f.syncing }()
 	f.mu.Lock()
 	before := f.dirty
 	f.dirty = time.Time{}

@@ -40,7 +40,7 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		{&r.chunksBefore, chunkColumns + " WHERE session_id = ?1 AND first_seq < ?2 ORDER BY first_seq DESC"},
 		{&r.ends, `SELECT head, coalesce((SELECT last_seq FROM chunks WHERE session_id = ?1 ORDER BY first_seq DESC LIMIT 1), trimmed)
 			FROM sessions WHERE id = ?1`},
-		{&r.trimmed, "SELECT trimmed FROM sessions WHERE id = ?1"},
+		{&r.trimmed, "SELECT trimmed, head FROM sessions WHERE id = ?1"},
 		{&r.command, "SELECT hash, result, checksum FROM commands WHERE session_id = ?1 AND id = ?2"},
 		{&r.decisions, "SELECT ask_id, record, checksum FROM decisions WHERE session_id = ?1 ORDER BY ask_id"},
 		{&r.blob, "SELECT mime, sha256, bytes, checksum FROM blobs WHERE session_id = ?1 AND id = ?2"},

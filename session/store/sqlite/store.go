@@ -181,10 +181,10 @@ func (s *Store) openFlusher(sync func(*os.File) error) error {
 	if sync == nil {
 		sync = (*os.File).Sync
 	}
-	s.flush = &flusher{
-		sync:   func() error { return sync(wal) },
-		failed: func(err error) { _ = s.fail(fmt.Errorf("cannot sync: %w", err)) },
-	}
+	s.flush = newFlusher(
+		func() error { return sync(wal) },
+		func(err error) { _ = s.fail(fmt.Errorf("cannot sync: %w", err)) },
+	)
 	if err := s.flush.flush(); err != nil {
 		return fmt.Errorf("cannot sync the store: %w", err)
 	}
