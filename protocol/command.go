@@ -94,7 +94,7 @@ type SessionCreate struct {
 // SessionAttach subscribes a socket without a session to one.
 type SessionAttach struct {
 	SessionID string `json:"session_id"`
-	After     Cursor `json:"after,omitempty"`
+	After     Cursor `json:"after"`
 	Epoch     string `json:"epoch,omitempty"`
 	View      View   `json:"view,omitempty"`
 	Raw       bool   `json:"raw,omitempty"`

@@ -20,7 +20,8 @@ func AppendEvent(dst []byte, e *Event) ([]byte, error) {
 		return dst, errors.New("cannot encode event: it has no data")
 	}
 	start := len(dst)
-	b := append(dst, `{"seq":`...)
+	b := dst
+	b = append(b, `{"seq":`...)
 	b = strconv.AppendUint(b, e.Seq, 10)
 	b = append(b, `,"session_id":`...)
 	b = AppendString(b, e.SessionID)
