@@ -38,7 +38,10 @@ func claudeTool(d Do) Call {
 		}
 		return Call{"TodoWrite", object{"todos": todos}}
 	case "subagent":
-		return Call{"Agent", object{"description": "Scripted task", "prompt": d.Text, "subagent_type": "general-purpose"}}
+		// Left alone, the CLI would run it in the background and go on.
+		return Call{"Agent", object{
+			"description": "Scripted task", "prompt": d.Text, "subagent_type": "general-purpose", "run_in_background": false,
+		}}
 	}
 	panic(fmt.Sprintf("no tool of the Claude Code CLI does %q", d.Kind))
 }

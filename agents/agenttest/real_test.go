@@ -185,7 +185,9 @@ func TestRealClaudeSubagent(t *testing.T) {
 		}
 		return f.Type == "result" && f.Result == "All done."
 	})
-	if f.IsError || len(sub.Requests()) == 0 {
-		t.Errorf("result %+v, %d requests of the subagent", f, len(sub.Requests()))
+	requests := main.Requests()
+	results := requests[len(requests)-1].ToolResults
+	if f.IsError || len(results) != 1 || !strings.Contains(results[0].Text, "The subagent's report.") {
+		t.Errorf("result %+v; the main agent heard %+v", f, results)
 	}
 }
