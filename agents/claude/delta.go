@@ -24,40 +24,39 @@ func scanDelta(frame []byte) (streamDelta, bool) {
 		return streamDelta{}, false
 	}
 	d := streamDelta{index: -1}
-	var frameType, eventType string
+	var frameType, eventType []byte
 	s := scanner{b: frame}
-	ok := s.object(func(key string) bool {
-		switch key {
+	ok := s.object(func(key []byte) bool {
+		switch string(key) {
 		case "type":
-			return s.text(&frameType)
+			return s.raw(&frameType)
 		case "parent_tool_use_id":
 			return s.text(&d.parent)
 		case "event":
-			return s.object(func(key string) bool { return s.eventField(key, &eventType, &d) })
+			return s.object(func(key []byte) bool { return s.eventField(key, &eventType, &d) })
 		default:
 			return s.skip()
 		}
 	})
 	s.space()
-	ok = ok && s.i == len(s.b) && frameType == "stream_event" && eventType == "content_block_delta"
-	known := d.kind == "text_delta" || d.kind == "thinking_delta" || d.kind == "input_json_delta"
-	return d, ok && d.index >= 0 && known
+	ok = ok && s.i == len(s.b) && string(frameType) == "stream_event" && string(eventType) == "content_block_delta"
+	return d, ok && d.index >= 0 && d.kind != ""
 }
 
 var contentBlockDelta = []byte(`"content_block_delta"`)
 
 // eventField reads one field of the event.
-func (s *scanner) eventField(key string, eventType *string, d *streamDelta) bool {
-	switch key {
+func (s *scanner) eventField(key []byte, eventType *[]byte, d *streamDelta) bool {
+	switch string(key) {
 	case "type":
-		return s.text(eventType)
+		return s.raw(eventType)
 	case "index":
 		return s.number(&d.index)
 	case "delta":
-		return s.object(func(key string) bool {
-			switch key {
+		return s.object(func(key []byte) bool {
+			switch string(key) {
 			case "type":
-				return s.text(&d.kind)
+				return s.deltaKind(&d.kind)
 			case "text", "thinking", "partial_json":
 				return s.text(&d.text)
 			default:
@@ -67,6 +66,25 @@ func (s *scanner) eventField(key string, eventType *string, d *streamDelta) bool
 	default:
 		return s.skip()
 	}
+}
+
+// deltaKind reads the kind of a delta that adds content.
+func (s *scanner) deltaKind(to *string) bool {
+	var kind []byte
+	if !s.raw(&kind) {
+		return false
+	}
+	switch string(kind) {
+	case "text_delta":
+		*to = "text_delta"
+	case "thinking_delta":
+		*to = "thinking_delta"
+	case "input_json_delta":
+		*to = "input_json_delta"
+	default:
+		return false
+	}
+	return true
 }
 
 // scanner walks JSON. It checks what it reads and skips the rest loosely.
@@ -92,7 +110,7 @@ func (s *scanner) take(c byte) bool {
 }
 
 // object calls field at the value of each key; field must step over it.
-func (s *scanner) object(field func(key string) bool) bool {
+func (s *scanner) object(field func(key []byte) bool) bool {
 	if !s.take('{') {
 		return false
 	}
@@ -100,8 +118,8 @@ func (s *scanner) object(field func(key string) bool) bool {
 		return true
 	}
 	for {
-		var key string
-		if !s.text(&key) || !s.take(':') || !field(key) {
+		var key []byte
+		if !s.raw(&key) || !s.take(':') || !field(key) {
 			return false
 		}
 		if s.take(',') {
@@ -111,11 +129,22 @@ func (s *scanner) object(field func(key string) bool) bool {
 	}
 }
 
+// raw reads a string without escapes. It points into the frame.
+func (s *scanner) raw(to *[]byte) bool {
+	s.space()
+	start := s.i
+	escaped, ok := s.skipString()
+	if !ok || escaped {
+		return false
+	}
+	*to = s.b[start+1 : s.i-1]
+	return true
+}
+
 // text reads a string; null reads as empty.
 func (s *scanner) text(to *string) bool {
 	s.space()
-	if bytes.HasPrefix(s.b[s.i:], []byte("null")) {
-		s.i += 4
+	if s.null() {
 		*to = ""
 		return true
 	}
@@ -129,6 +158,15 @@ func (s *scanner) text(to *string) bool {
 		return true
 	}
 	return json.Unmarshal(s.b[start:s.i], to) == nil
+}
+
+// null steps over null, if it stands here.
+func (s *scanner) null() bool {
+	if len(s.b)-s.i < 4 || string(s.b[s.i:s.i+4]) != "null" {
+		return false
+	}
+	s.i += 4
+	return true
 }
 
 // number reads a small whole number.
@@ -173,6 +211,9 @@ func (s *scanner) skip() bool {
 	s.space()
 	if s.i >= len(s.b) {
 		return false
+	}
+	if s.null() {
+		return true
 	}
 	start := s.i
 	switch s.b[s.i] {
