@@ -30,7 +30,7 @@ var (
 	ErrLocked = errors.New("the store is in use by another server")
 )
 
-// Session is a session's row.
+// Session is a session's row. Times are kept to the millisecond, in UTC.
 type Session struct {
 	ID        string
 	CreatedAt time.Time
@@ -92,7 +92,9 @@ type Decision struct {
 	Record []byte
 }
 
-// Batch is what one transaction writes.
+// Batch is what one transaction writes. Rows of sessions that are gone are left
+// out and fail nothing: a session may be deleted while its last events are on
+// their way. Commands, blobs and decisions replace rows of the same id.
 type Batch struct {
 	// Create holds new sessions; ErrExists fails the batch.
 	Create []Session
@@ -128,7 +130,9 @@ type Store interface {
 	Commit(ctx context.Context, b *Batch) error
 	// Session returns a row, or ErrNotFound.
 	Session(ctx context.Context, id string) (Session, error)
-	// Sessions returns a page and the next page's cursor, empty at the end.
+	// Sessions returns a page and the next page's cursor, empty at the end;
+	// limit 0 means 100, at most 1000. A row whose record is damaged comes
+	// without it (Record nil); Session then says ErrCorrupt.
 	Sessions(ctx context.Context, f Filter) ([]Session, string, error)
 	// Chunks returns chunks that hold events after the seq, in order, up to
 	// about maxBytes of events (at least one chunk if there is any). The

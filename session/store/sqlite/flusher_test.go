@@ -21,6 +21,7 @@ func TestFlusherSyncsWithinItsTime(t *testing.T) {
 		for range 100 { // a commit each 10 ms, for 1 s
 			f.committed()
 			time.Sleep(10 * time.Millisecond)
+			synctest.Wait()
 			if f.late() {
 				t.Errorf("a commit is late at %v", time.Since(begin))
 			}
@@ -29,8 +30,10 @@ func TestFlusherSyncsWithinItsTime(t *testing.T) {
 			t.Errorf("%d syncs in 1 s: %v", n, syncs)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		n := len(syncs)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(syncs) != n {
 			t.Error("it syncs without commits")
 		}
@@ -66,6 +69,7 @@ func TestFlusherStops(t *testing.T) {
 		f.stop() // before its first use
 		f.committed()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if syncs != 0 {
 			t.Error("it syncs after stop")
 		}
