@@ -117,3 +117,44 @@ func (f *fixture) replay(b *testing.B, sub string) {
 		}
 	}
 }
+
+// BenchmarkFanOut sends 20,000 live events to one or many clients that do not
+// decode. The clients' own cost is in the figure.
+func BenchmarkFanOut(b *testing.B) {
+	const events = 20_000
+	for _, clients := range []int{1, 100} {
+		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
+			f := serve(b, func(o *ws.Options) { o.Limits.SocketsPerSession = 1000 })
+			f.create("s")
+			var used time.Duration
+			round := 0
+			for b.Loop() {
+				round++
+				var wg sync.WaitGroup
+				for range clients {
+					s := f.rawDial("/v1/sessions/s/ws?after=head")
+					wg.Go(func() { s.drain(b) })
+				}
+				start := cpu(b)
+				f.call("POST", "/v1/sessions/s/commands", fmt.Sprintf(`{"type":"prompt","id":"r%d","text":"flood %d"}`, round, events), http.StatusOK, nil)
+				wg.Wait()
+				used += cpu(b) - start
+			}
+			b.ReportMetric(float64(used)/float64(b.N*events), "cpu-ns/event")
+		})
+	}
+}
+
+// drain reads events up to the end of a turn, without decoding them.
+func (s *rawSocket) drain(b *testing.B) {
+	for {
+		op, frame, err := s.read()
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		if op == opText && strings.Contains(string(frame[max(0, len(frame)-2000):]), "turn.ended") {
+			return
+		}
+	}
+}
