@@ -39,13 +39,15 @@ func (a *ask) invite() string {
 		return fmt.Sprintf("%s (number or text)? ", firstOf(item.Header, "answer"))
 	}
 	words := []string{"y", "n"}
-	if broadOption(a.permission) != nil {
+	meaning := ""
+	if o := broadOption(a.permission); o != nil {
 		words = append(words, "always")
+		meaning = "(always: " + harmless(o.Label) + ") "
 	}
 	if a.permission.Editable {
 		words = append(words, "edit")
 	}
-	return fmt.Sprintf("%s? [%s] ", a.permission.PermissionID, strings.Join(words, "/"))
+	return fmt.Sprintf("%s? [%s] %s", a.permission.PermissionID, strings.Join(words, "/"), meaning)
 }
 
 // broadOption is the widest allow that reaches beyond this request.

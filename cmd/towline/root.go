@@ -57,7 +57,7 @@ func usage(err error) error { return &exitError{code: exitUsage, err: err} }
 // on the standard error.
 func execute(ctx context.Context, t *terminal, args []string) int {
 	root := newRoot(t)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)
