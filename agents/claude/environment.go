@@ -25,6 +25,9 @@ func environment(server []string, session map[string]string) []string {
 		"DISABLE_AUTOUPDATER":                      "1",
 		"CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS":    "1",
 		"CLAUDE_CODE_ENABLE_TODO_TOOLS":            "1",
+		// TodoWrite, which tells the whole list at once, and not the Task
+		// tools, whose list would be unknown after a resume.
+		"CLAUDE_CODE_ENABLE_TASKS": "0",
 	}}.Build(server)
 }
 
