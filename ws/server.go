@@ -41,6 +41,8 @@ type Server struct {
 	endStreams context.CancelFunc
 	// running counts socket goroutines.
 	running sync.WaitGroup
+	// requests is held shared by each request, so that Serve can wait for all.
+	requests sync.RWMutex
 
 	mu       sync.Mutex
 	draining bool
@@ -160,19 +162,25 @@ func (s *Server) closeSockets() {
 	}
 }
 
-// stopRequests waits for running requests, for as long as one may take.
+// stopRequests waits for running requests, and cuts off those that take too
+// long: their contexts end, and they with them.
 func (s *Server) stopRequests(srv *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.timeouts.Close)
+	// Ending an agent may take as long as a close; deleting a session does both.
+	ctx, cancel := context.WithTimeout(context.Background(), 2*s.timeouts.Close)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {
 		s.log.Warn().Err(err).Msg("requests were cut off at shutdown")
 		_ = srv.Close() // nothing is left to save
 	}
+	s.requests.Lock()
+	defer s.requests.Unlock()
 }
 
 // ServeHTTP puts the walls in front of the router: safe headers, Host, Origin,
 // credentials, in this order.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.RLock()
+	defer s.requests.RUnlock()
 	defer s.recover(w, r)
 	s.setDeadlines(w, time.Now().Add(s.timeouts.Request))
 	setSafeHeaders(w.Header())
