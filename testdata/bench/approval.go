@@ -32,14 +32,31 @@ func approval(ctx context.Context, b *bench) ([]row, error) {
 		return nil, err
 	}
 	defer sock.close()
-	script := strings.Repeat(`ask Bash {"command":"true"};;`, b.size.approvals+1)
-	if err := sock.send(ctx, &protocol.Prompt{Text: script}); err != nil {
+	if err := sock.send(ctx, &protocol.Prompt{Text: askScript(b.size.approvals)}); err != nil {
 		return nil, err
 	}
+	loops, err := sock.approve(ctx, b.size.approvals)
+	if err != nil {
+		return nil, err
+	}
+	p50, p99 := quantile(loops, 0.5), quantile(loops, 0.99)
+	what := fmt.Sprintf("approval: decision to agent's stdin, next ask to client, %d times", len(loops))
+	return []row{
+		{what + ", p50", millis(p50), "", "at most " + millis(approvalBar), p50 <= approvalBar},
+		{what + ", p99", millis(p99), "", "at most " + millis(approvalTailBar), p99 <= approvalTailBar},
+	}, nil
+}
+
+// askScript is a prompt in which the agent asks n times, and once more.
+func askScript(n int) string { return strings.Repeat(`ask Bash {"command":"true"};;`, n+1) }
+
+// approve allows n+1 asks, and returns how long it took from each decision to
+// the next ask.
+func (s *socket) approve(ctx context.Context, n int) ([]time.Duration, error) {
 	var loops []time.Duration
 	var decided time.Time
-	for range b.size.approvals + 1 {
-		id, err := sock.ask(ctx)
+	for range n + 1 {
+		id, err := s.ask(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -50,16 +67,11 @@ func approval(ctx context.Context, b *bench) ([]row, error) {
 			return nil, err
 		}
 		decided = time.Now()
-		if err := sock.send(ctx, &protocol.PermissionDecide{PermissionID: id, Decision: protocol.Allow}); err != nil {
+		if err := s.send(ctx, &protocol.PermissionDecide{PermissionID: id, Decision: protocol.Allow}); err != nil {
 			return nil, err
 		}
 	}
-	p50, p99 := quantile(loops, 0.5), quantile(loops, 0.99)
-	what := fmt.Sprintf("approval: decision to agent's stdin, next ask to client, %d times", len(loops))
-	return []row{
-		{what + ", p50", millis(p50), "", "at most " + millis(approvalBar), p50 <= approvalBar},
-		{what + ", p99", millis(p99), "", "at most " + millis(approvalTailBar), p99 <= approvalTailBar},
-	}, nil
+	return loops, nil
 }
 
 // ask reads until an event tells of a permission, and returns its id.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -35,11 +34,10 @@ func dial(ctx context.Context, url, from string) (*socket, error) {
 	conn, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 		HTTPClient: client, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}, Subprotocols: []string{protocol.SubprotocolJSON},
 	})
+	if resp != nil && resp.StatusCode == http.StatusServiceUnavailable {
+		return nil, errNoPlace
+	}
 	if err != nil {
-		if resp != nil && resp.Body != nil {
-			body, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
-			return nil, fmt.Errorf("cannot open a socket: %w: %s", err, body)
-		}
 		return nil, fmt.Errorf("cannot open a socket: %w", err)
 	}
 	conn.SetReadLimit(maxLine)
@@ -86,6 +84,9 @@ var (
 	liveFrame   = []byte(`{"type":"live"`)
 	eventsFrame = []byte(`{"type":"events"`)
 )
+
+// errNoPlace tells that the server takes no more sockets.
+var errNoPlace = errors.New("the server takes no more sockets")
 
 // errRefused tells that the server refused a command.
 var errRefused = errors.New("the server refused a command")
