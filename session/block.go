@@ -44,7 +44,7 @@ func newBlock(first, last uint64, n int, array, raw []byte) *Block {
 
 // blockOf wraps a chunk from the store.
 func blockOf(c store.Chunk) *Block {
-	return newBlock(c.First, c.Last, int(c.Last-c.First+1), c.Events, c.Raw) //nolint:gosec // a chunk holds few events
+	return newBlock(c.First, c.Last, int(c.Last-c.First+1), c.Events, c.Raw)
 }
 
 // First returns the seq of the first event.
@@ -155,10 +155,7 @@ func (b *Block) joinRaw() (*Block, error) {
 		if string(raws[i]) == "null" {
 			return e, true, nil
 		}
-		out := append([]byte(nil), e[:len(e)-1]...)
-		out = append(out, `,"raw":`...)
-		out = append(out, raws[i]...)
-		return append(out, '}'), true, nil
+		return protocol.AppendRaw(nil, e, raws[i]), true, nil
 	})
 }
 

@@ -21,6 +21,7 @@ func asked(b *bench) (*Session, *scriptedConn) {
 	c.say(&protocol.ItemStarted{Item: protocol.Item{ID: "tool1", Kind: protocol.KindToolCall, Tool: &protocol.Tool{Name: "Bash"}}})
 	p := bash("r1")
 	p.ItemID = "tool1"
+	p.Tool.Input = []byte(`{ "command": "ls" }`)
 	p.Title = "run \x1b[31m\u202elz"
 	c.say(&protocol.PermissionRequested{Permission: p})
 	b.until(s, is(protocol.TypePermissionRequested))

@@ -72,8 +72,10 @@ func (l *ledger) requestPermission(p protocol.Permission) {
 	p.ItemID = l.itemID(p.ItemID)
 	p.Title = protocol.EscapeTitle(p.Title, maxTitle)
 	input := json.RawMessage("{}")
-	if p.Tool != nil && len(p.Tool.Input) > 0 {
-		input = p.Tool.Input
+	if p.Tool != nil {
+		if in := compact(p.Tool.Input); in != nil {
+			input = in
+		}
 	}
 	a.input = input
 	p.InputSHA256 = hexSHA256(input)
@@ -128,7 +130,7 @@ func (l *ledger) pending() []*ask {
 	for _, a := range l.asks {
 		all = append(all, a)
 	}
-	slices.SortFunc(all, func(a, b *ask) int { return int(a.seq) - int(b.seq) }) //nolint:gosec // a log holds fewer than 2^63 events
+	slices.SortFunc(all, func(a, b *ask) int { return int(a.seq) - int(b.seq) })
 	return all
 }
 

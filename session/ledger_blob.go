@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/towline-dev/towline/protocol"
@@ -52,15 +53,23 @@ func (l *ledger) storeTool(t *protocol.Tool) *protocol.Tool {
 		return nil
 	}
 	out := *t
+	out.Input = compact(out.Input)
 	if len(out.Input) > maxText {
 		out.InputBlob = l.blob("application/json", out.Input)
 		out.Input = nil
 	}
-	if len(out.Input) > 0 && !json.Valid(out.Input) {
-		out.Input = nil
-	}
 	out.Title = protocol.EscapeTitle(out.Title, maxTitle)
 	return &out
+}
+
+// compact returns JSON without white space, as it stands in an event, so that
+// its hash can be checked there; nil for what is no JSON.
+func compact(in json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	if len(in) == 0 || json.Compact(&b, in) != nil {
+		return nil
+	}
+	return b.Bytes()
 }
 
 // blob keeps content to be stored with the event that names it. Blobs are

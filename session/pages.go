@@ -73,14 +73,14 @@ func (s *Session) pageAfter(ctx context.Context, p *EventsPage, after uint64, li
 		if i == 0 {
 			p.First = from
 		}
-		to := min(c.Last, p.Head, from+uint64(limit)-1) //nolint:gosec // limit is at most maxPage
+		to := min(c.Last, p.Head, from+uint64(limit)-1)
 		b, err := window(blockOf(c), from, to, raw)
 		if err != nil {
 			return err
 		}
 		p.Blocks = append(p.Blocks, b)
 		p.Last = to
-		limit -= int(to - from + 1) //nolint:gosec // at most limit
+		limit -= int(to - from + 1)
 	}
 	p.More = p.Last < p.Head
 	return nil
@@ -103,7 +103,7 @@ func (s *Session) pageBefore(ctx context.Context, p *EventsPage, before uint64, 
 		}
 		to := min(c.Last, before-1)
 		from := c.First
-		if n := uint64(limit); to-from+1 > n { //nolint:gosec // limit is at most maxPage
+		if n := uint64(limit); to-from+1 > n {
 			from = to - n + 1
 		}
 		b, err := window(blockOf(c), from, to, raw)
@@ -112,7 +112,7 @@ func (s *Session) pageBefore(ctx context.Context, p *EventsPage, before uint64, 
 		}
 		p.Blocks = append(p.Blocks, b)
 		p.First = from
-		limit -= int(to - from + 1) //nolint:gosec // at most limit
+		limit -= int(to - from + 1)
 	}
 	slices.Reverse(p.Blocks)
 	p.More = len(p.Blocks) > 0 && p.First > 1

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -27,14 +28,16 @@ type record struct {
 func (s *Session) row(open bool, status protocol.Status) *store.Session {
 	s.rec.Known = s.ledger.known
 	s.rec.Counters = s.ledger.counters
-	b, err := json.Marshal(&s.rec)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it would change bytes inside the fold that hashes tell of
+	if err := e.Encode(&s.rec); err != nil {
 		panic("cannot encode a session's record: " + err.Error()) // plain data: cannot happen
 	}
 	return &store.Session{
 		ID: s.id, CreatedAt: s.rec.CreatedAt, UpdatedAt: s.m.now(), Agent: s.rec.Request.Agent,
 		Status: string(status), Title: s.ledger.known.Title, Epoch: s.log.epoch, Open: open,
-		Record: b, RecordSeq: s.rec.foldSeq,
+		Record: b.Bytes(), RecordSeq: s.rec.foldSeq,
 	}
 }
 
