@@ -155,7 +155,8 @@ func (b *Block) joinRaw() (*Block, error) {
 		if string(raws[i]) == "null" {
 			return e, true, nil
 		}
-		return protocol.AppendRaw(nil, e, raws[i]), true, nil
+		out, err := protocol.AppendRaw(nil, e, raws[i])
+		return out, true, err
 	})
 }
 
