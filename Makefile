@@ -32,7 +32,7 @@ test:
 	.ci/test
 
 bench: build
-	go run ./testdata/bench -towline ./bin/towline
+	go run ./testdata/bench -server $(CURDIR)/bin/towline
 
 lint: $(LINT) $(FUMPT)
 	@out=$$($(FUMPT) -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }

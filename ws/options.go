@@ -42,7 +42,7 @@ type Options struct {
 type Limits struct {
 	// Sockets counts WebSockets and event streams of the whole server; 10,000.
 	Sockets int
-	// SocketsPerSession counts them per session; 64.
+	// SocketsPerSession counts them per session; 256.
 	SocketsPerSession int
 	// SocketsPerSecond is how many an address may open per second, with a
 	// burst of twice as many; 50.
@@ -99,7 +99,7 @@ func or[T int | time.Duration](v, def T) T {
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		Sockets:           or(l.Sockets, 10_000),
-		SocketsPerSession: or(l.SocketsPerSession, 64),
+		SocketsPerSession: or(l.SocketsPerSession, 256),
 		SocketsPerSecond:  or(l.SocketsPerSecond, 50),
 		CommandsPerSecond: or(l.CommandsPerSecond, 20),
 		FramesPerSecond:   or(l.FramesPerSecond, 200),
