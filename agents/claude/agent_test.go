@@ -133,12 +133,13 @@ func TestArgs(t *testing.T) {
 		want    string
 		none    string
 	}{
-		"old version":  {agents.Start{}, "2.1.197", "--session-id", "--forward-subagent-text"},
-		"no version":   {agents.Start{}, "", "--session-id", "--forward-subagent-text"},
-		"resume":       {agents.Start{Resume: "x"}, "2.1.330", "--resume x --forward", "--session-id"},
-		"fork":         {agents.Start{Resume: "x", Fork: true}, "2.1.330", "--resume x --fork-session", "--session-id"},
-		"default mode": {agents.Start{PermissionMode: "default"}, "2.1.330", "--session-id", "--permission-mode"},
-		"bypass":       {agents.Start{PermissionMode: "bypass"}, "2.1.330", "--permission-mode bypassPermissions", "dangerously"},
+		"old version":   {agents.Start{}, "2.1.197", "--session-id", "--forward-subagent-text"},
+		"no version":    {agents.Start{}, "", "--session-id", "--forward-subagent-text"},
+		"resume":        {agents.Start{Resume: "x"}, "2.1.330", "--resume x --forward", "--session-id"},
+		"fork":          {agents.Start{Resume: "x", Fork: true}, "2.1.330", "--resume x --fork-session", "--session-id"},
+		"default mode":  {agents.Start{PermissionMode: "default"}, "2.1.330", "--session-id", "--permission-mode"},
+		"default model": {agents.Start{Model: "default"}, "2.1.330", "--session-id", "--model"},
+		"bypass":        {agents.Start{PermissionMode: "bypass"}, "2.1.330", "--permission-mode bypassPermissions", "dangerously"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := newLaunch(c.start)

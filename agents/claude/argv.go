@@ -73,7 +73,7 @@ func (l launch) args(version string) []string {
 			args = append(args, "--fork-session")
 		}
 	}
-	if l.start.Model != "" {
+	if l.start.Model != "" && l.start.Model != defaultModel {
 		args = append(args, "--model", l.start.Model)
 	}
 	if l.permissionMode != modeDefault {

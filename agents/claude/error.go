@@ -58,17 +58,17 @@ func (t *translator) result(frame []byte, o *output) error {
 	} else if failure != nil {
 		o.emit(&protocol.ErrorEvent{Code: failure.Code, Message: failure.Message, Retryable: failure.Retryable, Details: failure.Details})
 	}
-	t.withdrawAsks(o)
+	t.forgetAsks()
 	o.emit(t.total.report())
 	t.endTurn(end, r.UUIDs, o)
 	return nil
 }
 
-// withdrawAsks closes asks of a turn that ended: nothing waits for them. An
-// ask of a background subagent stays open, it is answered later.
-func (t *translator) withdrawAsks(o *output) {
+// forgetAsks drops the asks of a turn that ended: nothing waits for them, and
+// the session has closed them. An ask of a background subagent stays.
+func (t *translator) forgetAsks() {
 	for id, a := range t.asks {
-		if call := t.tools[a.toolUseID]; call != nil && call.item.ParentID == "" {
+		if call := t.tools[a.toolUseID]; call == nil || call.item.ParentID == "" {
 			delete(t.asks, id)
 		}
 	}
@@ -128,6 +128,9 @@ func (t *translator) apiFailure(f assistantFrame, o *output) {
 		return
 	}
 	t.turn.failure = failure
+	if f.Word == "authentication_failed" {
+		o.notice("warning", "auth_required", "Claude Code has no valid key or login; set ANTHROPIC_API_KEY for the server, or log in once with: claude", nil)
+	}
 }
 
 // apiRetry tells that the CLI tries a request again.

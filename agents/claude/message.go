@@ -2,6 +2,7 @@ package claude
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,9 +117,9 @@ func (t *translator) blockStart(parent string, index int, n nativeBlock, o *outp
 
 // find returns the block of that index.
 func (m *message) find(index int) *block {
-	for i := len(m.blocks) - 1; i >= 0; i-- {
-		if m.blocks[i].index == index {
-			return m.blocks[i]
+	for _, b := range slices.Backward(m.blocks) {
+		if b.index == index {
+			return b
 		}
 	}
 	return nil

@@ -2,6 +2,9 @@ package claude
 
 import "github.com/towline-dev/towline/protocol"
 
+// defaultModel is the entry of the CLI's list that stands for its own choice.
+const defaultModel = "default"
+
 // nativeModel is a model as the CLI's initialize answer lists it.
 type nativeModel struct {
 	Value       string   `json:"value"`
@@ -15,7 +18,7 @@ type nativeModel struct {
 func readModels(native []nativeModel) []protocol.Model {
 	models := make([]protocol.Model, 0, len(native))
 	for _, n := range native {
-		m := protocol.Model{ID: n.Value, Name: n.Name, Description: n.Description, Default: n.Value == "default"}
+		m := protocol.Model{ID: n.Value, Name: n.Name, Description: n.Description, Default: n.Value == defaultModel}
 		if len(n.Efforts) > 0 {
 			m.Efforts = efforts
 		}
@@ -28,7 +31,7 @@ func readModels(native []nativeModel) []protocol.Model {
 // session brings takes its place.
 func knownModels() []protocol.Model {
 	return []protocol.Model{
-		{ID: "default", Name: "Default", Default: true, Efforts: efforts},
+		{ID: defaultModel, Name: "Default", Default: true, Efforts: efforts},
 		{ID: "opus", Name: "Opus", Efforts: efforts},
 		{ID: "sonnet", Name: "Sonnet", Efforts: efforts},
 		{ID: "haiku", Name: "Haiku", Efforts: efforts},

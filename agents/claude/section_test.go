@@ -555,6 +555,7 @@ func TestSection7Errors(t *testing.T) {
 	want(t, got, `"outcome":"failed","error":{"code":"server_error","message":"Overloaded","retryable":true`, `"status":529`)
 	wantNone(t, got, "item.started")
 	got = feed(t, tr, initFrame, textWhole("Key", `,"is_api_error_message":true,"error":"authentication_failed","api_error_status":401`), `{"type":"result","is_error":true,"subtype":"success"}`)
+	want(t, got, `"auth_required"`, `"outcome":"failed"`)
 	wantNone(t, got, "retryable")
 }
 
