@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,21 +20,15 @@ type screen struct {
 	seen strings.Builder
 }
 
-// onScreen starts towline on a terminal.
-func onScreen(t *testing.T, args ...string) *screen {
+// onScreen starts towline on a terminal, in a folder with ./bin/towline.
+func onScreen(t *testing.T, home string, args ...string) *screen {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	home := t.TempDir()
-	name := filepath.Join(home, "towline")
-	if err := os.Symlink(self, name); err != nil {
-		t.Fatal(err)
-	}
-	s := &screen{t: t, cmd: exec.Command(name, args...)}
+	s := &screen{t: t, cmd: exec.Command(filepath.Join(home, "bin", "towline"), args...)}
 	s.cmd.Dir = home
-	s.cmd.Env = []string{"HOME=" + home, "TERM=xterm", "PATH=" + os.Getenv("PATH"), "EDITOR=true"}
+	s.cmd.Env = []string{
+		"HOME=" + home, "TERM=xterm", "PATH=" + os.Getenv("PATH"), "EDITOR=true", "TOWLINE_STATE_DIR=" + filepath.Join(home, ".state"),
+	}
+	var err error
 	if s.tty, err = pty.Start(s.cmd); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +80,7 @@ func (s *screen) exit() int {
 }
 
 func TestTerminalAsksForDecisions(t *testing.T) {
-	s := onScreen(t, "run", "mock", "permission")
+	s := onScreen(t, homeFolder(t), "run", "mock", "permission")
 	s.expect("p1? [y/n/always/edit] ")
 	s.press("what\n")
 	s.expect("p1? [y/n/always/edit] ")
@@ -98,7 +93,7 @@ func TestTerminalAsksForDecisions(t *testing.T) {
 }
 
 func TestTerminalShowsColoursAndTakesPrompts(t *testing.T) {
-	s := onScreen(t, "run", "mock")
+	s := onScreen(t, homeFolder(t), "run", "mock")
 	s.expect("> ")
 	s.press("edit\n")
 	s.expect(string(green) + "  +Towline" + endColour)
@@ -114,7 +109,7 @@ func TestTerminalShowsColoursAndTakesPrompts(t *testing.T) {
 }
 
 func TestCtrlCStopsTheTurnThenTheProgram(t *testing.T) {
-	s := onScreen(t, "run", "mock")
+	s := onScreen(t, homeFolder(t), "run", "mock")
 	s.expect("> ")
 	s.press("slow 500 50\n")
 	s.expect("> slow 500 50")
@@ -125,5 +120,39 @@ func TestCtrlCStopsTheTurnThenTheProgram(t *testing.T) {
 	s.press("\x03")
 	if code := s.exit(); code != exitFailed {
 		t.Errorf("exit code %d, want 1: the last turn was not completed", code)
+	}
+}
+
+func TestAttachedTerminalComesBackAfterAKill(t *testing.T) {
+	home := homeFolder(t)
+	url, killed := startServe(t, home, "127.0.0.1:0")
+	towline := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command(filepath.Join(home, "bin", "towline"), args...)
+		cmd.Env = []string{"TOWLINE_STATE_DIR=" + filepath.Join(home, ".state")}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	towline("sessions", "create", "mock", "--id", "s1", "--directory", home)
+	s := onScreen(t, home, "attach", "s1")
+	s.expect("> ")
+	s.press("reply one\n")
+	s.expect("-- completed")
+	f, err := readServerFile(filepath.Join(home, ".state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(f.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	killed()
+	startServe(t, home, strings.TrimPrefix(url, "http://"))
+	towline("send", "--wait", "s1", "reply two")
+	s.expect("> reply two")
+	s.expect("-- completed")
+	s.press("\x03")
+	if code := s.exit(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
 	}
 }
