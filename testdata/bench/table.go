@@ -59,7 +59,7 @@ func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/1
 func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f s", d.Seconds())
 }
-func times(f float64) string { return fmt.Sprintf("%.1fx", f) }
+func times(f float64) string { return fmt.Sprintf("%.2fx", f) }
 func kib(f float64) string   { return fmt.Sprintf("%.1f KiB", f/1024) }
 func mib(f float64) string   { return fmt.Sprintf("%.1f MiB", f/(1<<20)) }
 
