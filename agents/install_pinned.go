@@ -1,5 +1,11 @@
 package agents
 
+import (
+	"maps"
+
+	"golang.org/x/sys/cpu"
+)
+
 // ClaudeVersion is the version of the Claude Code CLI that is installed on
 // demand, and whose recorded traffic the translator is tested with.
 const ClaudeVersion = "2.1.330"
@@ -39,4 +45,52 @@ var claudePackages = map[string]Package{
 // folder.
 func ClaudeInstallation(dir string) *Installation {
 	return &Installation{Agent: "claude", Version: ClaudeVersion, Dir: dir, Platforms: claudePackages}
+}
+
+// OpenCodeVersion is the version of the OpenCode CLI that is installed on
+// demand, and whose recorded traffic the translator is tested with.
+const OpenCodeVersion = "1.18.33"
+
+// openCodePackages are the packages that hold nothing but the native binary
+// (opencode PROTOCOL.md section 2): no Node is needed to run it. Where no hash
+// stands here the registry must name one.
+var openCodePackages = map[string]Package{
+	"linux-x64": {
+		Name: "opencode-linux-x64", File: openCodeFile, Size: 60_275_143,
+		Integrity: "sha512-q/t/3p2CTxOT9y2kvjesb/LZab2+1eqlhhWA02Be6mjTtmYtNBcBsrI5yDo4Fw7ZSPBW2oyMIGMNRqiKQjiAWw==",
+	},
+	"linux-arm64":      {Name: "opencode-linux-arm64", File: openCodeFile},
+	"linux-x64-musl":   {Name: "opencode-linux-x64-musl", File: openCodeFile},
+	"linux-arm64-musl": {Name: "opencode-linux-arm64-musl", File: openCodeFile},
+	"darwin-x64":       {Name: "opencode-darwin-x64", File: openCodeFile},
+	"darwin-arm64":     {Name: "opencode-darwin-arm64", File: openCodeFile},
+}
+
+// openCodeBaseline are the packages for x64 processors without AVX2, on which
+// the others die by an illegal instruction.
+var openCodeBaseline = map[string]Package{
+	"linux-x64": {
+		Name: "opencode-linux-x64-baseline", File: openCodeFile,
+		Integrity: "sha512-1KQGBiiDDeL/VHHbHkOvvFo8Jr97WT5+C1tear+p7IcDTnXgVHXqIjU4O4jM4mHQzykTP2i884FCnW5LDa+zCA==",
+	},
+	"linux-x64-musl": {Name: "opencode-linux-x64-baseline-musl", File: openCodeFile},
+	"darwin-x64":     {Name: "opencode-darwin-x64-baseline", File: openCodeFile},
+}
+
+// openCodeFile is the executable's place in each of its packages.
+const openCodeFile = "bin/opencode"
+
+// OpenCodeInstallation installs the pinned OpenCode CLI into dir, an agents
+// folder.
+func OpenCodeInstallation(dir string) *Installation {
+	return &Installation{Agent: "opencode", Version: OpenCodeVersion, Dir: dir, Platforms: openCodePlatforms(cpu.X86.HasAVX2)}
+}
+
+// openCodePlatforms returns the packages for a machine with or without AVX2.
+func openCodePlatforms(avx2 bool) map[string]Package {
+	platforms := maps.Clone(openCodePackages)
+	if !avx2 {
+		maps.Copy(platforms, openCodeBaseline)
+	}
+	return platforms
 }
