@@ -346,6 +346,9 @@ func (m *Manager) checkDirectory(dir string) (string, error) {
 // List returns a page of sessions, newest first.
 func (m *Manager) List(ctx context.Context, f store.Filter) (protocol.SessionPage, error) {
 	rows, next, err := m.o.Store.Sessions(ctx, f)
+	if errors.Is(err, store.ErrCursor) {
+		return protocol.SessionPage{}, protocol.Errorf(protocol.CodeInvalidCursor, "this is no cursor of a page of sessions; send the next of the page before, or leave it out")
+	}
 	if err != nil {
 		return protocol.SessionPage{}, fmt.Errorf("cannot list sessions: %w", err)
 	}
@@ -356,8 +359,9 @@ func (m *Manager) List(ctx context.Context, f store.Filter) (protocol.SessionPag
 			continue
 		}
 		rec, err := readRecord(row)
-		if err != nil {
-			return protocol.SessionPage{}, err
+		if err != nil { // one damaged row must not hide the others
+			m.o.Log.Error().Err(err).Str("session", row.ID).Msg("Cannot read a session's record")
+			row.Status = string(protocol.StatusFailed)
 		}
 		page.Sessions = append(page.Sessions, rec.info(row))
 	}
