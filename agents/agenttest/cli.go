@@ -23,6 +23,13 @@ func Claude(t testing.TB) string {
 	return Installed(t, agents.ClaudeInstallation(CacheDir(t)))
 }
 
+// OpenCode returns the path of the pinned OpenCode CLI, as Claude does: 60 MB,
+// 185 MB unpacked.
+func OpenCode(t testing.TB) string {
+	t.Helper()
+	return Installed(t, agents.OpenCodeInstallation(CacheDir(t)))
+}
+
 // CacheDir is the agents folder that tests install real agents into:
 // towline/agents in XDG_CACHE_HOME, or in .cache of the user's home.
 func CacheDir(t testing.TB) string {
