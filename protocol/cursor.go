@@ -52,6 +52,9 @@ func (c *Cursor) UnmarshalJSON(b []byte) error {
 	s := string(b)
 	if len(b) > 0 && b[0] == '"' {
 		if err := json.Unmarshal(b, &s); err != nil {
+			s = ""
+		}
+		if s == "" { // only a query may leave it empty
 			return Errorf(CodeInvalidCursor, "after is no cursor: send the seq of the last event you have, or \"head\"")
 		}
 	}

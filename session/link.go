@@ -87,7 +87,6 @@ func (s *Session) opened(l *link, conn agents.Conn, err error) {
 		return
 	}
 	l.conn = conn
-	s.log.setBusy(true)
 	s.tasks.Go(func() { s.pump(l) })
 	s.tasks.Go(func() { s.deliverAll(l) })
 	if l.closing {
@@ -223,7 +222,6 @@ func (s *Session) linkEnded(l *link) {
 	if s.link == l {
 		s.link = nil
 	}
-	s.log.setBusy(false)
 	if !l.closing {
 		s.closeConn(l) // reaps what the agent left behind
 	}

@@ -8,9 +8,10 @@ import (
 )
 
 // The tail keeps the newest blocks in memory, up to this many bytes, so that
-// readers that keep up never touch the store. A session at rest keeps less.
+// readers that keep up, and those a little behind, never touch the store. Out
+// of turns a session keeps less.
 const (
-	tailBusy = 1 << 20
+	tailBusy = 4 << 20
 	tailIdle = 16 << 10
 )
 
@@ -61,7 +62,7 @@ func (l *eventLog) publish(blocks []*Block, events []protocol.Event) {
 	l.wakeLocked()
 }
 
-// setBusy tells whether an agent runs: then the tail may be larger.
+// setBusy tells whether a turn is open: then the tail may be larger.
 func (l *eventLog) setBusy(busy bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -31,7 +31,7 @@ type Reader struct {
 	asked uint64 // the newest ask that overtook the backlog
 	gap   *protocol.Gap
 	live  bool
-	state protocol.State
+	state *protocol.State // until the first Next
 }
 
 // Delivery is what a reader gives next. Kind is FrameEvents (Blocks and Last
@@ -55,7 +55,8 @@ func (s *Session) Read(at protocol.Cursor, epoch string, o ReadOptions) *Reader 
 	}
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
-	r := &Reader{s: s, o: o, after: at.After, state: s.log.fold.State()}
+	state := s.log.fold.State()
+	r := &Reader{s: s, o: o, after: at.After, state: &state}
 	head := s.log.head
 	switch {
 	case at.Head:
@@ -71,8 +72,14 @@ func (s *Session) Read(at protocol.Cursor, epoch string, o ReadOptions) *Reader 
 }
 
 // State returns the session's fold as it was when the reader was opened: a
-// reader opened at the head continues exactly from it.
-func (r *Reader) State() protocol.State { return r.state }
+// reader opened at the head continues exactly from it. It is kept only until
+// the first Next; after that it is empty.
+func (r *Reader) State() protocol.State {
+	if r.state == nil {
+		return protocol.State{}
+	}
+	return *r.state
+}
 
 // After returns the cursor: the last seq that was delivered.
 func (r *Reader) After() uint64 { return r.after }
@@ -80,6 +87,7 @@ func (r *Reader) After() uint64 { return r.after }
 // Next blocks for the next delivery. Errors: ctx's, ErrDeleted, ErrClosed, or
 // the store's.
 func (r *Reader) Next(ctx context.Context) (Delivery, error) {
+	r.state = nil
 	if r.gap != nil {
 		d := Delivery{Kind: protocol.FrameGap, Gap: *r.gap, Last: r.after}
 		r.gap = nil

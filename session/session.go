@@ -36,6 +36,7 @@ type Session struct {
 	ending  *ending       // the session is being ended
 	rowOpen bool          // the store's row says that the session is not at rest
 	leaving bool          // run shall end once the link is gone
+	busy    bool          // the log was told that a turn is open
 	staged  []func(*pending)
 
 	pendMu    sync.Mutex
@@ -80,6 +81,10 @@ func (s *Session) run() {
 		}
 		s.dispatch()
 		s.flush()
+		if busy := s.ledger.turn != nil; busy != s.busy {
+			s.busy = busy
+			s.log.setBusy(busy)
+		}
 		if s.leaving && s.link == nil {
 			break
 		}
