@@ -40,7 +40,7 @@ func (c *Client) Install(ctx context.Context, name string, progress func(protoco
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	return followInstall(resp.Body, progress)
 }
 

@@ -27,7 +27,7 @@ func (c *Client) Upload(ctx context.Context, session, mime string, content io.Re
 	if err != nil {
 		return protocol.Blob{}, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	var b protocol.Blob
 	if err := json.NewDecoder(resp.Body).Decode(&b); err != nil {
 		return protocol.Blob{}, fmt.Errorf("cannot read the server's answer to the upload: %w", err)

@@ -69,6 +69,7 @@ func (s *Stream) dial(ctx context.Context, at protocol.Cursor) (*conn, error) {
 	if c.format == protocol.FormatMsgpack {
 		c.kind, sub = websocket.MessageBinary, protocol.SubprotocolMsgpack
 	}
+	//nolint:bodyclose // refusal reads what there is; of a success nothing is to be closed
 	ws, resp, err := websocket.Dial(ctx, s.address(at), &websocket.DialOptions{
 		HTTPClient:     s.client.http,
 		HTTPHeader:     s.client.header(),

@@ -102,15 +102,20 @@ func (b *backoff) next(a advice, at time.Duration) time.Duration {
 		bound = min(backoffMax, backoffMin<<b.tries)
 	}
 	b.tries++
-	wait := bound/2 + rand.N(bound/2+1)
+	wait := bound/2 + jitter(bound/2)
 	switch a {
 	case retryRestart:
-		wait = 200*time.Millisecond + rand.N(1800*time.Millisecond)
+		wait = 200*time.Millisecond + jitter(1800*time.Millisecond)
 	case retryBackOff:
-		wait = max(wait, time.Second+rand.N(time.Second))
+		wait = max(wait, time.Second+jitter(time.Second))
 	case retryLimited:
-		wait = max(wait, 5*time.Second+rand.N(time.Second))
+		wait = max(wait, 5*time.Second+jitter(time.Second))
 	case retry, stop:
 	}
 	return max(wait, at)
+}
+
+// jitter returns a random part of d, so that clients do not come back at once.
+func jitter(d time.Duration) time.Duration {
+	return rand.N(d + 1) //nolint:gosec // nothing secret depends on it
 }

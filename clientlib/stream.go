@@ -43,7 +43,7 @@ type Stream struct {
 	session string
 	opts    AttachOptions
 
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the life of the goroutines, ended by Close
 	cancel context.CancelFunc
 	done   chan struct{}
 

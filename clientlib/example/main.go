@@ -38,7 +38,7 @@ func talk(ctx context.Context, session, prompt string) error {
 	if err != nil {
 		return err
 	}
-	defer stream.Close()
+	defer func() { _ = stream.Close() }()
 	if _, err := stream.Prompt(ctx, protocol.Prompt{Text: prompt}); err != nil {
 		return err
 	}
@@ -48,7 +48,9 @@ func talk(ctx context.Context, session, prompt string) error {
 		}
 		switch data := event.Data.(type) {
 		case *protocol.ItemDelta:
-			fmt.Print(data.Text)
+			if _, err := fmt.Fprint(os.Stdout, data.Text); err != nil {
+				return err
+			}
 		case *protocol.PermissionRequested:
 			// Nobody is here to be asked: without a decision it would wait for ever.
 			if _, err := stream.Decide(ctx, protocol.PermissionDecide{
@@ -57,8 +59,8 @@ func talk(ctx context.Context, session, prompt string) error {
 				return err
 			}
 		case *protocol.TurnEnded:
-			fmt.Printf("\n%s at event %d\n", data.Outcome, event.Seq)
-			return nil
+			_, err := fmt.Fprintf(os.Stdout, "\n%s at event %d\n", data.Outcome, event.Seq)
+			return err
 		}
 	}
 	return nil

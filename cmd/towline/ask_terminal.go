@@ -166,7 +166,7 @@ func edit(ctx context.Context, t *terminal, input json.RawMessage) (json.RawMess
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("cannot write the file to edit: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, editor[0], append(editor[1:], f.Name())...) //nolint:gosec // the user's own editor
+	cmd := exec.CommandContext(ctx, editor[0], append(editor[1:], f.Name())...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, t.out, t.err
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("the editor %s failed: %w", editor[0], err)

@@ -99,7 +99,7 @@ func (c *conversation) receive(r received) (end bool, err error) {
 		if c.json {
 			return false, writeJSON(c.terminal.out, map[string]any{"type": "gap", "from": gap.From, "to": gap.To, "reason": gap.Reason})
 		}
-		c.render.line(red, "! %s", gap)
+		c.render.linef(red, "! %s", gap)
 		return false, c.render.err
 	}
 	if r.err != nil {
@@ -205,7 +205,7 @@ func (c *conversation) decide(ctx context.Context, line string) error {
 		return nil
 	}
 	a.answers = nil
-	c.render.line(red, "! %s", sentence(err))
+	c.render.linef(red, "! %s", sentence(err))
 	if code := protocol.CodeOf(err); code == protocol.CodeAlreadyDecided || code == protocol.CodePermissionClosed {
 		c.forget(a.id())
 	}

@@ -40,8 +40,8 @@ func (r *renderer) write(c colour, text string) {
 	_, r.err = io.WriteString(r.out, text)
 }
 
-// line writes a line of its own.
-func (r *renderer) line(c colour, format string, args ...any) {
+// linef writes a line of its own.
+func (r *renderer) linef(c colour, format string, args ...any) {
 	r.breakLine()
 	r.write(c, strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
 	r.breakLine()
@@ -58,7 +58,7 @@ func (r *renderer) breakLine() {
 func (r *renderer) event(e protocol.Event) {
 	switch d := e.Data.(type) {
 	case *protocol.PromptAccepted:
-		r.line(bold, "> %s", protocol.Preview(d.Content, 2000))
+		r.linef(bold, "> %s", protocol.Preview(d.Content, 2000))
 	case *protocol.ItemDelta:
 		r.delta(d)
 	case *protocol.ItemStarted:
@@ -72,7 +72,7 @@ func (r *renderer) event(e protocol.Event) {
 	case *protocol.QuestionRequested:
 		r.question(&d.Question)
 	case *protocol.QuestionResolved:
-		r.line(dim, "  question %s: %s", d.QuestionID, d.Outcome)
+		r.linef(dim, "  question %s: %s", d.QuestionID, d.Outcome)
 	case *protocol.PlanUpdated:
 		r.plan(d)
 	case *protocol.TurnEnded:
@@ -86,19 +86,19 @@ func (r *renderer) event(e protocol.Event) {
 func (r *renderer) lifeEvent(data protocol.Data) {
 	switch d := data.(type) {
 	case *protocol.SessionEnded:
-		r.line(dim, "session ended: %s %s", d.Reason, d.Message)
+		r.linef(dim, "session ended: %s %s", d.Reason, d.Message)
 	case *protocol.AgentExited:
 		if d.Message != "" {
-			r.line(dim, "the agent's process ended: %s", d.Message)
+			r.linef(dim, "the agent's process ended: %s", d.Message)
 		}
 	case *protocol.AgentUnparsed:
-		r.line(yellow, "! the agent sent something that was not understood: %s", d.Error)
+		r.linef(yellow, "! the agent sent something that was not understood: %s", d.Error)
 	case *protocol.PromptWithdrawn:
-		r.line(dim, "prompt %s was withdrawn %s", d.PromptID, d.Reason)
+		r.linef(dim, "prompt %s was withdrawn %s", d.PromptID, d.Reason)
 	case *protocol.Notice:
-		r.line(yellow, "! %s", d.Message)
+		r.linef(yellow, "! %s", d.Message)
 	case *protocol.ErrorEvent:
-		r.line(red, "! %s", d.Message)
+		r.linef(red, "! %s", d.Message)
 	}
 }
 
@@ -121,7 +121,7 @@ func (r *renderer) delta(d *protocol.ItemDelta) {
 
 func (r *renderer) itemStarted(item *protocol.Item) {
 	if item.Kind == protocol.KindToolCall && item.Tool != nil {
-		r.line(cyan, "* %s", toolTitle(item.Tool))
+		r.linef(cyan, "* %s", toolTitle(item.Tool))
 	}
 }
 
@@ -145,7 +145,7 @@ func (r *renderer) itemCompleted(item *protocol.Item) {
 		r.part(item, &item.Content[i], streamed)
 	}
 	if item.Kind == protocol.KindToolCall && item.Status != protocol.ItemDone {
-		r.line(red, "  %s", item.Status)
+		r.linef(red, "  %s", item.Status)
 	}
 }
 
@@ -154,11 +154,11 @@ func (r *renderer) part(item *protocol.Item, p *protocol.Part, streamed bool) {
 	switch p.Type {
 	case protocol.PartText:
 		if !streamed {
-			r.line(plain, "%s", p.Text)
+			r.linef(plain, "%s", p.Text)
 		}
 	case protocol.PartReasoning:
 		if !streamed {
-			r.line(dim, "%s", p.Text)
+			r.linef(dim, "%s", p.Text)
 		}
 	case protocol.PartDiff:
 		r.diff(p)
@@ -167,15 +167,15 @@ func (r *renderer) part(item *protocol.Item, p *protocol.Part, streamed bool) {
 			r.output(p.Output)
 		}
 		if p.ExitCode != nil && *p.ExitCode != 0 {
-			r.line(red, "  exit code %d", *p.ExitCode)
+			r.linef(red, "  exit code %d", *p.ExitCode)
 		}
 	case protocol.PartStatus:
-		r.line(dim, "  %s %s", p.Label, p.Detail)
+		r.linef(dim, "  %s %s", p.Label, p.Detail)
 	case protocol.PartImage, protocol.PartFile, protocol.PartResourceLink:
-		r.line(dim, "  [%s %s]", p.Type, firstOf(p.Path, p.Name, p.URL, p.Mime))
+		r.linef(dim, "  [%s %s]", p.Type, firstOf(p.Path, p.Name, p.URL, p.Mime))
 	case protocol.PartJSON:
 		if item.Kind != protocol.KindToolCall {
-			r.line(dim, "%s", p.JSON)
+			r.linef(dim, "%s", p.JSON)
 		}
 	}
 }
@@ -184,10 +184,10 @@ func (r *renderer) part(item *protocol.Item, p *protocol.Part, streamed bool) {
 func (r *renderer) output(text string) {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for _, l := range lines[:min(len(lines), maxOutputLines)] {
-		r.line(dim, "  %s", l)
+		r.linef(dim, "  %s", l)
 	}
 	if more := len(lines) - maxOutputLines; more > 0 {
-		r.line(dim, "  ... %d more lines", more)
+		r.linef(dim, "  ... %d more lines", more)
 	}
 }
 
@@ -199,7 +199,7 @@ func (r *renderer) plan(d *protocol.PlanUpdated) {
 		if mark == "" {
 			mark = " "
 		}
-		r.line(dim, "  [%s] %s", mark, e.Text)
+		r.linef(dim, "  [%s] %s", mark, e.Text)
 	}
 }
 
@@ -219,7 +219,7 @@ func (r *renderer) turnEnded(d *protocol.TurnEnded) {
 	if d.Error != nil {
 		text += ": " + d.Error.Message
 	}
-	r.line(c, "%s", text)
+	r.linef(c, "%s", text)
 }
 
 // firstOf returns the first word that is not empty.

@@ -6,14 +6,14 @@ import (
 
 // permission writes what the agent wants to do.
 func (r *renderer) permission(p *protocol.Permission) {
-	r.line(yellow, "? %s: %s", p.PermissionID, p.Title)
+	r.linef(yellow, "? %s: %s", p.PermissionID, p.Title)
 	if p.Description != "" {
-		r.line(plain, "%s", p.Description)
+		r.linef(plain, "%s", p.Description)
 	}
 	if p.Diff != nil {
 		r.diff(p.Diff)
 	} else if p.Tool != nil && len(p.Tool.Input) > 0 && p.Kind != protocol.PermitPlan {
-		r.line(dim, "  %s", p.Tool.Input)
+		r.linef(dim, "  %s", p.Tool.Input)
 	}
 }
 
@@ -31,15 +31,15 @@ func (r *renderer) permissionResolved(d *protocol.PermissionResolved) {
 	if d.InputEdited {
 		text += ", with another input"
 	}
-	r.line(c, "  %s: %s (by %s)", d.PermissionID, text, d.By.Kind)
+	r.linef(c, "  %s: %s (by %s)", d.PermissionID, text, d.By.Kind)
 }
 
 // question writes what the agent asks, with numbers to answer by.
 func (r *renderer) question(q *protocol.Question) {
 	for i, item := range q.Questions {
-		r.line(yellow, "? %s.%d %s", q.QuestionID, i+1, item.Text)
+		r.linef(yellow, "? %s.%d %s", q.QuestionID, i+1, item.Text)
 		for n, o := range item.Options {
-			r.line(plain, "  %d) %s  %s", n+1, o.Label, o.Description)
+			r.linef(plain, "  %d) %s  %s", n+1, o.Label, o.Description)
 		}
 	}
 }

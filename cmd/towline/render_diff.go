@@ -15,7 +15,7 @@ func (r *renderer) diff(p *protocol.Part) {
 	if p.OldPath != "" && p.OldPath != p.Path {
 		from = " from " + p.OldPath
 	}
-	r.line(bold, "  %s %s%s (+%d -%d)", p.Action, p.Path, from, p.Added, p.Removed)
+	r.linef(bold, "  %s %s%s (+%d -%d)", p.Action, p.Path, from, p.Added, p.Removed)
 	lines := strings.Split(strings.TrimRight(p.Unified, "\n"), "\n")
 	shown := 0
 	for _, l := range lines {
@@ -23,11 +23,11 @@ func (r *renderer) diff(p *protocol.Part) {
 			continue
 		}
 		if shown == maxDiffLines {
-			r.line(dim, "  ... the diff goes on")
+			r.linef(dim, "  ... the diff goes on")
 			return
 		}
 		shown++
-		r.line(diffColour(l), "  %s", l)
+		r.linef(diffColour(l), "  %s", l)
 	}
 }
 

@@ -13,9 +13,9 @@ import (
 // serveOptions are the settings of the server: from the environment, then from
 // flags.
 type serveOptions struct {
-	Listen      string   `env:"LISTEN" envDefault:"127.0.0.1:7420"`
+	Listen      string   `env:"LISTEN"       envDefault:"127.0.0.1:7420"`
 	StateDir    string   `env:"STATE_DIR"`
-	Store       string   `env:"STORE" envDefault:"sqlite"`
+	Store       string   `env:"STORE"        envDefault:"sqlite"`
 	TokenFile   string   `env:"TOKEN_FILE"`
 	AllowHost   []string `env:"ALLOW_HOST"`
 	AllowOrigin []string `env:"ALLOW_ORIGIN"`
@@ -25,7 +25,7 @@ type serveOptions struct {
 	NoInstall   bool     `env:"NO_INSTALL"`
 	AgentUser   string   `env:"AGENT_USER"`
 	Policy      string   `env:"POLICY"`
-	LogLevel    string   `env:"LOG_LEVEL" envDefault:"info"`
+	LogLevel    string   `env:"LOG_LEVEL"    envDefault:"info"`
 	Raw         bool     `env:"RAW"`
 }
 
