@@ -74,6 +74,10 @@ type Start struct {
 	Fork bool
 	// KeepRaw asks for the native frames in Report.Raw.
 	KeepRaw bool
+	// Spent is what the session had used before, nil for nothing. An agent
+	// whose native counts begin anew with each process adds it to them, so
+	// that UsageUpdated tells the whole session's usage.
+	Spent *protocol.UsageUpdated
 }
 
 // Conn is one native session, open. It ends when the agent's process (or its

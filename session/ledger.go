@@ -38,6 +38,8 @@ type ledger struct {
 	closed     map[string]protocol.Winner // how asks were closed, the newest few
 	closedRing []string
 
+	usage *protocol.UsageUpdated // the newest, whole session
+
 	agentRunning bool
 	started      bool // session.started was written
 	ended        bool
@@ -172,6 +174,9 @@ func (l *ledger) agentEvent(data protocol.Data) {
 		l.agentStarted(d)
 	case *protocol.AgentExited:
 		l.agentExited(protocol.SourceAgent, d)
+	case *protocol.UsageUpdated:
+		l.usage = d
+		l.add(protocol.SourceAgent, d)
 	case *protocol.SessionEnded, *protocol.PromptAccepted, *protocol.PromptWithdrawn:
 		// Lifecycle and prompts are the server's to tell (RELIABILITY S15).
 	default:

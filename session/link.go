@@ -48,7 +48,7 @@ func (s *Session) start() agents.Start {
 	st := agents.Start{
 		SessionID: s.id, Directory: req.Directory, Model: k.Model, Mode: k.Mode, Effort: k.Effort,
 		PermissionMode: k.PermissionMode, SystemPrompt: req.SystemPrompt, Env: req.Env, MCP: req.MCP,
-		Resume: k.Native, KeepRaw: req.Raw,
+		Resume: k.Native, KeepRaw: req.Raw, Spent: s.ledger.usage,
 	}
 	if k.Native == "" {
 		st.Resume = req.Resume

@@ -160,6 +160,7 @@ func number(counter *int, id string) {
 // restore takes over what the fold says is open.
 func (l *ledger) restore(st protocol.State) {
 	l.agentRunning = st.AgentRunning
+	l.usage = st.Usage
 	l.ended = l.ended || st.Status == protocol.StatusEnded || st.Status == protocol.StatusFailed
 	if st.Turn != nil {
 		l.turn = &turn{id: st.Turn.TurnID, started: st.Turn.StartedAt.Time}

@@ -206,7 +206,7 @@ const noConversation = "No conversation found"
 func (a *Agent) open(ctx context.Context, l launch, e agents.Executable, version string) (agents.Conn, error) {
 	t := &opening{agent: a, translator: newTranslator(setup{
 		SessionID: l.start.SessionID, Effort: l.start.Effort, SystemPrompt: l.start.SystemPrompt,
-		BeforePlan: l.beforePlan,
+		BeforePlan: l.beforePlan, Spent: l.start.Spent,
 	})}
 	conn, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{

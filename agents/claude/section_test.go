@@ -598,3 +598,19 @@ func TestS16TitlesAreEscaped(t *testing.T) {
 		t.Errorf("title %q", got)
 	}
 }
+
+// Section 6: modelUsage and total_cost_usd begin anew with each process; what
+// the session used before is added, so that its usage never goes down.
+func TestSection6UsageGoesOnAfterARestart(t *testing.T) {
+	cost := 0.5
+	tr := newTranslator(setup{SessionID: "s", Spent: &protocol.UsageUpdated{
+		Usage: protocol.Usage{InputTokens: 100, OutputTokens: 10}, CostUSD: &cost,
+	}})
+	turn, _ := tr.total.add(resultFrame{SinceLast: map[string]modelUsage{"m": {Input: 5, Output: 2, CostUSD: 0.25}}, TotalCost: 0.25})
+	if turn.InputTokens != 5 || turn.OutputTokens != 2 {
+		t.Errorf("the turn used %+v", turn)
+	}
+	if u := tr.total.report(); u.InputTokens != 105 || u.OutputTokens != 12 || *u.CostUSD != 0.75 {
+		t.Errorf("the session used %+v, %v", u.Usage, *u.CostUSD)
+	}
+}

@@ -20,6 +20,8 @@ type setup struct {
 	// BeforePlan is the permission mode to go back to, if the CLI was started
 	// in plan mode.
 	BeforePlan string
+	// Spent is what the session used before this process.
+	Spent *protocol.UsageUpdated
 }
 
 // translator is the pure half of the agent: the state of one CLI process, as
@@ -67,6 +69,7 @@ func newTranslator(s setup) *translator {
 		asks:     map[string]*ask{},
 		tasks:    map[string]string{},
 		facts:    facts{beforePlan: s.BeforePlan},
+		total:    totalsFrom(s.Spent),
 	}
 }
 

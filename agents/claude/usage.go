@@ -24,12 +24,26 @@ type modelUsage struct {
 	ContextWindow int64   `json:"contextWindow"`
 }
 
-// totals is what this process used so far.
+// totals is what the session used so far: what the CLI counts, which begins at
+// zero with each process, on top of what was spent before.
 type totals struct {
 	usage   protocol.Usage
 	cost    float64
 	native  float64
 	context protocol.Context
+}
+
+// totalsFrom returns the totals of a session that used this much before.
+func totalsFrom(spent *protocol.UsageUpdated) totals {
+	var t totals
+	if spent == nil {
+		return t
+	}
+	t.usage = spent.Usage
+	if spent.CostUSD != nil {
+		t.cost = *spent.CostUSD
+	}
+	return t
 }
 
 // messageStart notes how much of the context the newest main request filled.
