@@ -37,6 +37,7 @@ func askScenarios() []Scenario {
 func permissionScenarios() []Scenario {
 	done := protocol.OutcomeCompleted
 	allowed := called(protocol.ToolExecute, protocol.ItemDone)
+	copies := act(Do{Kind: "execute", Command: "cp seed same"})
 	return []Scenario{
 		{
 			Name: "ask_allow", Proves: []string{"permissions"}, Scripts: oneCommand("allowed"),
@@ -83,7 +84,10 @@ func permissionScenarios() []Scenario {
 		},
 		{
 			Name: "ask_always", Proves: []string{"permissions", "always"},
-			Scripts: map[string][]Round{"main": {Play(writes("same")), Play(writes("same")), Play(Say("Twice."))}},
+			Files: map[string]string{"seed": "yes\n"},
+			// Not a redirection: for one of those an agent may have no rule
+			// that covers it.
+			Scripts: map[string][]Round{"main": {Play(copies), Play(copies), Play(Say("Twice."))}},
 			Steps: []Step{
 				prompt("main"), awaitCommand(),
 				{Kind: StepDecide, Decision: protocol.Allow, Scope: protocol.ScopeSession},

@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/agenttest"
+)
+
+// Adapter says how one agent comes to be tested.
+type Adapter struct {
+	// Name is the agent's name.
+	Name string
+	// New makes the agent without running it, for what it says of itself.
+	New func() agents.Agent
+	// Place makes a place where the agent runs; the test's end cleans it up.
+	Place func(t testing.TB) *Place
+	// Scenarios are what the agent is tested with; nil means all of
+	// agenttest.Scenarios, for an agent whose model is scripted.
+	Scenarios []agenttest.Scenario
+	// Elsewhere names, by capability, the tests that prove what no scenario
+	// can.
+	Elsewhere map[string]string
+}
+
+// scenarios are those that the agent is tested with.
+func (a Adapter) scenarios() []agenttest.Scenario {
+	if a.Scenarios != nil {
+		return a.Scenarios
+	}
+	return agenttest.Scenarios()
+}
+
+// Place is where an agent runs: beside a scripted model and away from the
+// machine's user.
+type Place struct {
+	Agent agents.Agent
+	// Model answers the agent; nil for an agent that is scripted itself.
+	Model Model
+	// Dir is the sessions' work folder.
+	Dir string
+	// Env is given to every session.
+	Env map[string]string
+}
+
+// Model is a scripted model server on loopback, such as agenttest.Messages.
+type Model interface {
+	On(name string, rounds ...agenttest.Round) *agenttest.Script
+	Requests() []*agenttest.Request
+}
