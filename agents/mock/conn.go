@@ -26,7 +26,7 @@ type Conn struct {
 	id    string
 
 	// life ends when the connection is closed.
-	life context.Context
+	life context.Context //nolint:containedctx // the connection's life, not a call's
 	kill context.CancelCauseFunc
 	// next holds the turn that run shall take up.
 	next chan *turn

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ type turn struct {
 	c      *Conn
 	prompt *agents.Prompt
 	// ctx ends when the turn is interrupted or the connection closed.
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // the turn's life, not a call's
 	stop context.CancelCauseFunc
 	// answers holds the answer to the ask that waits.
 	answers chan agents.Command
@@ -127,8 +128,8 @@ func (t *turn) end(outcome protocol.Outcome, f *protocol.Failure) {
 
 // abandon completes the open items as interrupted, the inner ones first.
 func (t *turn) abandon() {
-	for i := len(t.open) - 1; i >= 0; i-- {
-		item := *t.open[i]
+	for _, open := range slices.Backward(t.open) {
+		item := *open
 		item.Status = protocol.ItemInterrupted
 		t.c.put(&protocol.ItemCompleted{Item: item})
 	}

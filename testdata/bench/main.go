@@ -103,7 +103,7 @@ func run(ctx context.Context, quick bool, only, server string) error {
 	if err != nil {
 		return fmt.Errorf("cannot make a folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{dir: dir, server: server, size: fullSizes}
 	if quick {
 		b.size = quickSizes

@@ -28,13 +28,15 @@ type child struct {
 	line string
 	// ready is the time from the spawn to that line.
 	ready time.Duration
-	done  chan error
+	// done is closed once the process has ended; err says how.
+	done chan struct{}
+	err  error
 }
 
 // spawn starts cmd and waits for the line with the prefix on its standard
 // output.
 func spawn(ctx context.Context, cmd *exec.Cmd, prefix string) (*child, error) {
-	c := &child{cmd: cmd, done: make(chan error, 1)}
+	c := &child{cmd: cmd, done: make(chan struct{})}
 	cmd.Stderr = &c.stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -53,13 +55,14 @@ func spawn(ctx context.Context, cmd *exec.Cmd, prefix string) (*child, error) {
 				found <- strings.TrimSpace(rest)
 			}
 		}
-		c.done <- cmd.Wait()
+		c.err = cmd.Wait()
+		close(c.done)
 	}()
 	select {
 	case c.line = <-found:
 		return c, nil
-	case err := <-c.done:
-		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", cmd.Path, errors.Join(err, errors.New("its last words:")), tail(c.stderr.String()))
+	case <-c.done:
+		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", cmd.Path, errors.Join(c.err, errors.New("its last words:")), tail(c.stderr.String()))
 	case <-ctx.Done():
 		_ = cmd.Process.Kill()
 		<-c.done

@@ -70,7 +70,7 @@ func (s *server) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return fmt.Errorf("cannot reach the server: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return fmt.Errorf("cannot read an answer: %w", err)

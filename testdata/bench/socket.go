@@ -31,7 +31,7 @@ type socket struct {
 func dial(ctx context.Context, url, from string) (*socket, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
-	conn, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{ //nolint:bodyclose // the library replaces it by one in memory
 		HTTPClient: client, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}, Subprotocols: []string{protocol.SubprotocolJSON},
 	})
 	if resp != nil && resp.StatusCode == http.StatusServiceUnavailable {

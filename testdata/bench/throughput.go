@@ -147,7 +147,7 @@ func (s *server) fanTo(ctx context.Context, socks []*socket, n int) (time.Durati
 	}
 	err = socks[0].send(ctx, &protocol.Prompt{Text: fmt.Sprintf("flood %d", n)})
 	wg.Wait()
-	if err = errors.Join(append(errs, err)...); err != nil {
+	if err = errors.Join(err, errors.Join(errs...)); err != nil {
 		return 0, err
 	}
 	after, err := s.settled(ctx)
