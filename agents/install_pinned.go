@@ -94,3 +94,43 @@ func openCodePlatforms(avx2 bool) map[string]Package {
 	}
 	return platforms
 }
+
+// CodexVersion is the version of the Codex CLI that is installed on demand,
+// and whose recorded traffic the translator is tested with.
+const CodexVersion = "0.169.0"
+
+// codexPackages are the platform packages: all are versions of one package,
+// with the platform in the version (codex/PROTOCOL.md section 1). What
+// the executable needs beside it comes in the same package.
+var codexPackages = map[string]Package{
+	"linux-x64": {
+		Name: "@openai/codex", Version: CodexVersion + "-linux-x64", File: "vendor/x86_64-unknown-linux-musl/bin/codex", Size: 167_000_000,
+		Integrity: "sha512-o05NyAOCDygSPRo1yinzxvkRSdmsZyBD9E7mbpmjRanSfM8lypqWtQgEo4XfNkwhuCR2aFu8mlGOsQGFXVbVww==",
+	},
+	"linux-arm64": {
+		Name: "@openai/codex", Version: CodexVersion + "-linux-arm64", File: "vendor/aarch64-unknown-linux-musl/bin/codex",
+		Integrity: "sha512-NZ/DaQUpcQmxmqee7Z9uC1rzw3GhSbooawcaTe1LN5Yk+WlinUKGdTXJgClRT/9ogQEEM9TWxYzvxPfj5G/xFg==",
+	},
+	"darwin-x64": {
+		Name: "@openai/codex", Version: CodexVersion + "-darwin-x64", File: "vendor/x86_64-apple-darwin/bin/codex",
+		Integrity: "sha512-K1FKSsSLl9v3z5TeagBQXyQRDBIGB5Jncy5dxsRxwT3aaTqN3AI8VrCfoxBxKMOOU9O2QX1vg7WkBwNVth/s9A==",
+	},
+	"darwin-arm64": {
+		Name: "@openai/codex", Version: CodexVersion + "-darwin-arm64", File: "vendor/aarch64-apple-darwin/bin/codex",
+		Integrity: "sha512-5WsWFBbVP78D+6FvNo1MMVxLPZdmcoQlqVJFrF4qx/TmvneLnMQKtLyXkUo54XOTDfoYKpNouTJ/F7gTVA8FnQ==",
+	},
+}
+
+// CodexInstallation installs the pinned Codex CLI into dir, an agents folder.
+func CodexInstallation(dir string) *Installation {
+	return &Installation{Agent: "codex", Version: CodexVersion, Dir: dir, Platforms: codexPackages}
+}
+
+// CodexFile is the executable's place inside this platform's package; just its
+// name where no package is published for the platform.
+func CodexFile() string {
+	if p, err := CodexInstallation("").pkg(); err == nil {
+		return p.File
+	}
+	return "codex"
+}
