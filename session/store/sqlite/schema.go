@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"context"
 	"database/sql"
 	"embed"
@@ -31,7 +32,7 @@ func checkHeader(path string) error {
 	defer f.Close()
 	var page [100]byte
 	n, err := io.ReadFull(f, page[:])
-	if n == 0 && err == io.EOF {
+	if n == 0 && errors.Is(err, io.EOF) {
 		return nil // a new store
 	}
 	if err != nil || string(page[:16]) != "SQLite format 3\x00" {
