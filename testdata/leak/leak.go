@@ -45,7 +45,7 @@ func strangers() string {
 	buf := make([]byte, 4<<20)
 	buf = buf[:runtime.Stack(buf, true)]
 	var left []string
-	for _, g := range strings.SplitSeq(string(buf), "\n\n") {
+	for g := range strings.SplitSeq(string(buf), "\n\n") {
 		if !expected(g) {
 			left = append(left, g)
 		}
