@@ -106,7 +106,7 @@ func (a *Agent) Name() string { return name }
 func (a *Agent) Capabilities() protocol.Capabilities {
 	return protocol.Capabilities{
 		Streaming: true, Reasoning: true, ToolCalls: true, Diffs: true, CommandOutput: true,
-		Permissions: true, EditedInput: true, DenyMessage: true, Questions: true, PlanMode: true, Plan: true,
+		Permissions: true, EditedInput: true, DenyMessage: true, Always: true, Questions: true, PlanMode: true, Plan: true,
 		Images: true, Files: true, Interrupt: true, Steer: true, Resume: true, Fork: true,
 		Models: true, Modes: true, Usage: true, Cost: true, Subagents: true,
 	}

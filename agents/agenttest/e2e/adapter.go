@@ -11,6 +11,8 @@ import (
 type Adapter struct {
 	// Name is the agent's name.
 	Name string
+	// About says in a few words what the agent is, and how it is driven.
+	About string
 	// New makes the agent without running it, for what it says of itself.
 	New func() agents.Agent
 	// Place makes a place where the agent runs; the test's end cleans it up.

@@ -14,8 +14,9 @@ import (
 
 // claudeAdapter runs the real Claude Code CLI.
 var claudeAdapter = e2e.Adapter{
-	Name: "claude",
-	New:  func() agents.Agent { return claude.New(claude.Options{}) },
+	Name:  "claude",
+	About: "Claude Code " + agents.ClaudeVersion + ", over its stream-json protocol",
+	New:   func() agents.Agent { return claude.New(claude.Options{}) },
 	Place: func(t testing.TB) *e2e.Place {
 		p, _ := claudePlace(t)
 		return p
