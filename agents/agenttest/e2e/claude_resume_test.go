@@ -70,24 +70,33 @@ func (c *talk) nativeID() string {
 	return info.NativeSessionID
 }
 
-// Over a restart of the server the same socket client goes on by itself, an
-// open turn is told as cut, and the next prompt resumes the native session.
+// Over a restart of the server the same socket client goes on by itself, what
+// was open is told as cut, and the next prompt resumes the native session.
 func TestClaudeServerRestart(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		open bool
-	}{{"idle", false}, {"in a turn", true}} {
+		open func(*talk)
+	}{
+		{"idle", nil},
+		{"in a turn", (*talk).held},
+		{"while it asks", func(c *talk) {
+			c.say(c.script("ask", copyTwice()...), "")
+			c.asked()
+		}},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := startTalk(t, protocol.SessionCreate{})
 			s.past()
-			if c.open {
-				s.held()
+			if c.open != nil {
+				c.open(s)
 			}
 			s.server.Restart()
-			if c.open {
-				s.Await(agenttest.Want{Type: protocol.TypeTurnEnded})
+			if c.open != nil {
+				if e := s.ended(protocol.OutcomeFailed); e.Error == nil || e.Error.Code != "server_shutdown" || !e.Error.Retryable {
+					t.Errorf("the turn failed with %+v", e.Error)
+				}
 			}
 			s.goesOn()
 		})
