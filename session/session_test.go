@@ -77,12 +77,14 @@ func TestUntidyAgent(t *testing.T) {
 		{
 			"delta without start",
 			[]protocol.Data{&protocol.ItemDelta{ItemID: "a", Kind: protocol.DeltaText, Text: "x"}},
-			[]string{"item.started", "item.delta", "item.completed"}, "x", protocol.ItemDone,
+			[]string{"item.started", "item.delta", "item.completed"},
+			"x", protocol.ItemDone,
 		},
 		{
 			"completion without start",
 			[]protocol.Data{&protocol.ItemCompleted{Item: message("a", "whole")}},
-			[]string{"item.started", "item.completed"}, "whole", protocol.ItemDone,
+			[]string{"item.started", "item.completed"},
+			"whole", protocol.ItemDone,
 		},
 		{
 			"everything twice",
@@ -91,7 +93,8 @@ func TestUntidyAgent(t *testing.T) {
 				&protocol.ItemCompleted{Item: message("a", "x")}, &protocol.ItemCompleted{Item: message("a", "x")},
 				&protocol.ItemStarted{Item: message("a", "")}, &protocol.ItemDelta{ItemID: "a", Kind: protocol.DeltaText, Text: "x"},
 			},
-			[]string{"item.started", "item.completed"}, "x", protocol.ItemDone,
+			[]string{"item.started", "item.completed"},
+			"x", protocol.ItemDone,
 		},
 		{
 			"completed text beyond the deltas",
@@ -99,7 +102,8 @@ func TestUntidyAgent(t *testing.T) {
 				&protocol.ItemDelta{ItemID: "a", Kind: protocol.DeltaText, Text: "one"},
 				&protocol.ItemCompleted{Item: message("a", "one two")},
 			},
-			[]string{"item.started", "item.delta", "item.delta", "item.completed"}, "one two", protocol.ItemDone,
+			[]string{"item.started", "item.delta", "item.delta", "item.completed"},
+			"one two", protocol.ItemDone,
 		},
 		{
 			"completed text other than the deltas",
@@ -107,12 +111,14 @@ func TestUntidyAgent(t *testing.T) {
 				&protocol.ItemDelta{ItemID: "a", Kind: protocol.DeltaText, Text: "seen"},
 				&protocol.ItemCompleted{Item: message("a", "other")},
 			},
-			[]string{"item.started", "item.delta", "item.completed"}, "seen", protocol.ItemDone,
+			[]string{"item.started", "item.delta", "item.completed"},
+			"seen", protocol.ItemDone,
 		},
 		{
 			"forged lifecycle",
 			[]protocol.Data{&protocol.SessionEnded{Reason: "completed"}, &protocol.PromptAccepted{PromptID: "m9"}, &protocol.ItemCompleted{Item: message("a", "x")}},
-			[]string{"item.started", "item.completed"}, "x", protocol.ItemDone,
+			[]string{"item.started", "item.completed"},
+			"x", protocol.ItemDone,
 		},
 	}
 	for _, tt := range tests {

@@ -33,6 +33,9 @@ func (s *Store) checkpoint() {
 		return
 	}
 	if err == nil {
+		err = s.saveHeads()
+	}
+	if err == nil {
 		_, err = s.conn.ExecContext(context.Background(), pass)
 	}
 	if err == nil {
@@ -45,4 +48,14 @@ func (s *Store) checkpoint() {
 		_ = s.fail(fmt.Errorf("cannot fold the log: %w", err))
 	}
 	s.pending = 0
+}
+
+// saveHeads brings the heads of all rows up to date; s.mu is held.
+func (s *Store) saveHeads() error {
+	t := transaction{write: &s.write, places: s.places}
+	if err := s.transact(t.saveHeads); err != nil {
+		return err
+	}
+	s.places.take(t.moved)
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 // writeStatements are the writer's prepared statements.
 type writeStatements struct {
 	begin, commit, rollback              *sql.Stmt
-	create, update, record, head, exists *sql.Stmt
+	create, update, record, head, place  *sql.Stmt
 	chunk, command, blob, decision, tell *sql.Stmt
 	small, load, drop                    *sql.Stmt // compact.go
 	compacted, lastBefore, trim, trimmed *sql.Stmt
@@ -32,12 +32,12 @@ func (w *writeStatements) prepare(ctx context.Context, c *sql.Conn) error {
 		{&w.rollback, "ROLLBACK"},
 		{&w.create, `INSERT INTO sessions (id, created_at, updated_at, agent, status, title, epoch, open, head, trimmed, compacted)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0)`},
-		{&w.update, `UPDATE sessions SET created_at = ?2, updated_at = ?3, agent = ?4, status = ?5, title = ?6, epoch = ?7, open = ?8
-			WHERE id = ?1`},
+		{&w.update, `UPDATE sessions SET created_at = ?2, updated_at = ?3, agent = ?4, status = ?5, title = ?6, epoch = ?7, open = ?8,
+			head = ?9 WHERE id = ?1`},
 		{&w.record, `INSERT INTO records VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT DO UPDATE SET seq = ?2, record = ?3, checksum = ?4`},
-		{&w.head, "UPDATE sessions SET head = ?2 WHERE id = ?1 AND head = ?3 RETURNING open"},
-		{&w.exists, "SELECT head FROM sessions WHERE id = ?1"},
+		{&w.head, "UPDATE sessions SET head = ?2 WHERE id = ?1"},
+		{&w.place, "SELECT head, open, " + fmt.Sprintf(lastChunk, "?1") + " FROM sessions WHERE id = ?1"},
 		{&w.chunk, "INSERT INTO chunks (session_id, first_seq, last_seq, checksum, events, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"},
 		{&w.command, "INSERT OR REPLACE INTO commands SELECT ?1, ?2, ?3, ?4, ?5" + ifSession},
 		{&w.blob, "INSERT OR REPLACE INTO blobs SELECT ?1, ?2, ?3, ?4, ?5, ?6" + ifSession},
@@ -51,7 +51,7 @@ func (w *writeStatements) prepare(ctx context.Context, c *sql.Conn) error {
 		{&w.compacted, "UPDATE sessions SET compacted = ?2 WHERE id = ?1"},
 		{&w.lastBefore, `SELECT coalesce(max(last_seq), 0) FROM chunks WHERE session_id = ?1 AND first_seq < ?2 AND last_seq < ?2`},
 		{&w.trim, "DELETE FROM chunks WHERE session_id = ?1 AND first_seq <= ?2"},
-		{&w.trimmed, "UPDATE sessions SET trimmed = ?2, compacted = max(compacted, ?2) WHERE id = ?1"},
+		{&w.trimmed, "UPDATE sessions SET trimmed = ?2, head = max(head, ?2), compacted = max(compacted, ?2) WHERE id = ?1"},
 	} {
 		st, err := c.PrepareContext(ctx, p.sql)
 		if err != nil {
@@ -86,10 +86,23 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 			return err
 		}
 	}
-	t := transaction{write: &s.write, durable: b.Durable || len(b.Create) > 0}
-	if err := s.transact(func(ctx context.Context) error { return t.batch(ctx, b) }); err != nil {
+	t := transaction{write: &s.write, places: s.places, durable: b.Durable || len(b.Create) > 0}
+	full := len(s.places) >= placesAtMost
+	err := s.transact(func(ctx context.Context) error {
+		if full {
+			if err := t.saveHeads(ctx); err != nil {
+				return err
+			}
+		}
+		return t.batch(ctx, b)
+	})
+	if err != nil {
 		return fmt.Errorf("cannot commit: %w", err)
 	}
+	if full {
+		clear(s.places)
+	}
+	s.places.take(t.moved)
 	s.grown(t.bytes)
 	if t.durable {
 		return s.sync()
@@ -122,6 +135,11 @@ func (s *Store) transact(f func(ctx context.Context) error) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
+	return s.whole(ctx, f)
+}
+
+// whole runs f between begin and commit, whatever the store's state.
+func (s *Store) whole(ctx context.Context, f func(ctx context.Context) error) error {
 	if _, err := s.write.begin.ExecContext(ctx); err != nil {
 		return s.fault(err)
 	}
@@ -141,6 +159,8 @@ func (s *Store) transact(f func(ctx context.Context) error) error {
 // transaction writes one batch.
 type transaction struct {
 	write   *writeStatements
+	places  places // before the transaction
+	moved   places // by it
 	durable bool
 	bytes   int // written, about
 }
@@ -206,18 +226,24 @@ func (t *transaction) create(ctx context.Context, v *store.Session) error {
 		}
 		return err
 	}
+	t.move(v.ID, place{open: v.Open})
 	return t.record(ctx, v)
 }
 
 func (t *transaction) update(ctx context.Context, v *store.Session) error {
-	t.bytes += pageSize
-	r, err := t.write.update.ExecContext(ctx, row(v)...)
+	p, err := t.place(ctx, v.ID)
+	if isGone(err) {
+		return nil // deleted meanwhile
+	}
 	if err != nil {
 		return err
 	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return err // n == 0: deleted meanwhile
+	t.bytes += pageSize
+	if _, err := t.write.update.ExecContext(ctx, append(row(v), int64(p.head))...); err != nil {
+		return err
 	}
+	p.row, p.open = p.head, v.Open
+	t.move(v.ID, p)
 	return t.record(ctx, v)
 }
 
@@ -239,23 +265,12 @@ func (t *transaction) chunk(ctx context.Context, c *store.Chunk) error {
 	if err := checkChunk(c); err != nil {
 		return err
 	}
-	var open bool
-	err := t.write.head.QueryRowContext(ctx, c.SessionID, int64(c.Last), int64(c.First-1)).Scan(&open)
-	if errors.Is(err, sql.ErrNoRows) {
-		var head int64
-		err = t.write.exists.QueryRowContext(ctx, c.SessionID).Scan(&head)
-		if errors.Is(err, sql.ErrNoRows) {
+	if err := t.follow(ctx, c); err != nil {
+		if isGone(err) {
 			return nil
 		}
-		if err == nil {
-			err = fmt.Errorf("%w: events %d to %d do not follow the head %d of session %s", errRefused, c.First, c.Last, head, c.SessionID)
-		}
-	}
-	if err != nil {
 		return err
 	}
-	t.durable = t.durable || !open
-	t.bytes += pageSize
 	return t.insert(ctx, c)
 }
 

@@ -40,6 +40,9 @@ func startRun(ctx context.Context, c *sql.Conn, boot string) error {
 	if clean == "0" && (boot == "" || boot != lastBoot) {
 		script += "UPDATE sessions SET epoch = lower(hex(randomblob(8))) WHERE open = 1;\n"
 	}
+	if clean == "0" {
+		script += "UPDATE sessions SET head = max(head, " + fmt.Sprintf(lastChunk, "sessions.id") + ") WHERE open = 1;\n"
+	}
 	script += "INSERT INTO meta VALUES ('boot_id', ?1) ON CONFLICT DO UPDATE SET value = ?1;\n" +
 		"INSERT INTO meta VALUES ('clean', '0') ON CONFLICT DO UPDATE SET value = '0';\nCOMMIT;"
 	if _, err := c.ExecContext(ctx, script, boot); err != nil {

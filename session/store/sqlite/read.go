@@ -14,15 +14,15 @@ import (
 
 // readStatements are the readers' prepared statements.
 type readStatements struct {
-	session, sessions, ends, trimmed *sql.Stmt
-	chunks, chunksBefore             *sql.Stmt
-	command, decisions, blob         *sql.Stmt
-	all                              []*sql.Stmt
+	session, sessions, end, trimmed *sql.Stmt
+	chunks, chunksBefore            *sql.Stmt
+	command, decisions, blob        *sql.Stmt
+	all                             []*sql.Stmt
 }
 
 // sessionColumns are what scanSession reads.
-const sessionColumns = `SELECT s.n, s.id, s.created_at, s.updated_at, s.agent, s.status, s.title, s.epoch, s.head, s.open,
-	r.seq, r.record, r.checksum FROM sessions AS s LEFT JOIN records AS r ON r.session_id = s.id`
+var sessionColumns = `SELECT s.n, s.id, s.created_at, s.updated_at, s.agent, s.status, s.title, s.epoch,
+	CASE WHEN s.open THEN max(s.head, ` + fmt.Sprintf(lastChunk, "s.id") + `) ELSE s.head END, s.open, r.seq, r.record, r.checksum FROM sessions AS s LEFT JOIN records AS r ON r.session_id = s.id`
 
 // chunkColumns are what scanChunk reads.
 const chunkColumns = `SELECT first_seq, last_seq, checksum, CAST(events AS BLOB), CAST(raw AS BLOB) FROM chunks`
@@ -38,8 +38,10 @@ func (r *readStatements) prepare(ctx context.Context, db *sql.DB) error {
 		{&r.chunks, chunkColumns + ` WHERE session_id = ?1 AND last_seq > ?2 AND first_seq >=
 			coalesce((SELECT max(first_seq) FROM chunks WHERE session_id = ?1 AND first_seq <= ?2), 0) ORDER BY first_seq`},
 		{&r.chunksBefore, chunkColumns + " WHERE session_id = ?1 AND first_seq < ?2 ORDER BY first_seq DESC"},
-		{&r.ends, `SELECT head, coalesce((SELECT last_seq FROM chunks WHERE session_id = ?1 ORDER BY first_seq DESC LIMIT 1), trimmed)
-			FROM sessions WHERE id = ?1`},
+		{&r.end, `SELECT s.head, s.open, s.trimmed, c.first_seq, c.last_seq, c.checksum,
+			CASE WHEN c.last_seq > s.head THEN CAST(c.events AS BLOB) END, CASE WHEN c.last_seq > s.head THEN CAST(c.raw AS BLOB) END
+			FROM sessions AS s LEFT JOIN chunks AS c ON c.session_id = ?1
+			AND c.first_seq = (SELECT max(first_seq) FROM chunks WHERE session_id = ?1) WHERE s.id = ?1`},
 		{&r.trimmed, "SELECT trimmed, head FROM sessions WHERE id = ?1"},
 		{&r.command, "SELECT hash, result, checksum FROM commands WHERE session_id = ?1 AND id = ?2"},
 		{&r.decisions, "SELECT ask_id, record, checksum FROM decisions WHERE session_id = ?1 ORDER BY ask_id"},
@@ -66,24 +68,12 @@ func (r *readStatements) close() {
 func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 	v, _, err := scanSession(s.read.session.QueryRowContext(ctx, id))
 	if err == nil {
-		err = s.checkHead(ctx, id)
+		v.Head, err = s.checkEnd(ctx, id)
 	}
 	if err != nil {
 		return store.Session{}, fmt.Errorf("cannot read session %s: %w", id, readError(err))
 	}
 	return v, nil
-}
-
-// checkHead compares a session's head with the end of its last chunk.
-func (s *Store) checkHead(ctx context.Context, id string) error {
-	var head, last int64
-	if err := s.read.ends.QueryRowContext(ctx, id).Scan(&head, &last); err != nil {
-		return err
-	}
-	if head != last {
-		return fmt.Errorf("%w: the head is %d, the last event %d", store.ErrCorrupt, head, last)
-	}
-	return nil
 }
 
 // readError gives the errors of the database their names in package store.

@@ -1,10 +1,10 @@
 package sqlite
 
 import (
-	"errors"
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"

@@ -56,6 +56,7 @@ type Store struct {
 	writer *sql.DB
 	conn   *sql.Conn // the writer's only connection
 	write  writeStatements
+	places places
 	// pending is about how many bytes the WAL grew since its last checkpoint.
 	pending       int
 	checkpointing bool
@@ -82,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, lock: lock}
+	s := &Store{path: path, lock: lock, places: places{}}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
@@ -215,8 +216,15 @@ func (s *Store) Close() error {
 
 // rest brings everything to the database file and marks it as closed.
 func (s *Store) rest(ctx context.Context) error {
-	if err := endRun(ctx, s.conn); err != nil {
-		return err
+	t := transaction{write: &s.write, places: s.places}
+	err := s.whole(ctx, func(ctx context.Context) error {
+		if err := t.saveHeads(ctx); err != nil {
+			return err
+		}
+		return endRun(ctx, s.conn)
+	})
+	if err != nil {
+		return fmt.Errorf("cannot close the store: %w", err)
 	}
 	if err := s.flush.flush(); err != nil {
 		return fmt.Errorf("cannot sync the store: %w", err)

@@ -221,5 +221,6 @@ func (s *Store) Delete(ctx context.Context, sessionID string) error {
 	if err != nil {
 		return fmt.Errorf("cannot delete session %s: %w", sessionID, err)
 	}
+	delete(s.places, sessionID)
 	return s.sync()
 }
