@@ -56,6 +56,6 @@ func (s *Store) saveHeads() error {
 	if err := s.transact(t.saveHeads); err != nil {
 		return err
 	}
-	s.places.take(t.moved)
+	s.places.saved()
 	return nil
 }

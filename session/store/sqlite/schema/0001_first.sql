@@ -1,4 +1,4 @@
--- One row per session, small: Commit rewrites it for the head alone. n is the
+-- One row per session, not touched by the events of an open one. n is the
 -- order of creation and is never used twice.
 CREATE TABLE sessions (
   n          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -10,14 +10,13 @@ CREATE TABLE sessions (
   title      TEXT    NOT NULL,
   epoch      TEXT    NOT NULL,
   open       INTEGER NOT NULL,
-  head       INTEGER NOT NULL, -- last committed seq
+  head       INTEGER NOT NULL, -- last committed seq; if open = 1, the last chunk may end after it
   trimmed    INTEGER NOT NULL, -- events up to this seq were trimmed
   compacted  INTEGER NOT NULL  -- chunks up to this seq are joined
 ) STRICT;
 CREATE INDEX sessions_open ON sessions (n) WHERE open = 1;
 
--- The sessions' own memory, apart from sessions so that moving a head does not
--- write it again.
+-- The sessions' own memory, apart from sessions so that the list stays short.
 CREATE TABLE records (
   session_id TEXT    NOT NULL PRIMARY KEY,
   seq        INTEGER NOT NULL,
