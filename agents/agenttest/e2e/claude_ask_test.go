@@ -93,3 +93,18 @@ func TestClaudePermissionMode(t *testing.T) {
 		t.Errorf("the file holds %q, %v; %d permissions", got, err, s.count(protocol.TypePermissionRequested))
 	}
 }
+
+// A question that is rejected tells the model why, and the turn goes on.
+func TestClaudeQuestionRejected(t *testing.T) {
+	t.Parallel()
+	s := startTalk(t, protocol.SessionCreate{})
+	s.say(s.script("ask",
+		agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "ask", Text: "Which colour?", Options: []string{"Red", "Blue"}}}),
+		agenttest.Play(agenttest.Say("Then none.")),
+	), "")
+	q := s.Await(agenttest.Want{Type: protocol.TypeQuestionRequested}).Data.(*protocol.QuestionRequested).Question
+	ok(t, s.Reject(t.Context(), q.QuestionID, "paint it yourself"))
+	s.Await(agenttest.Want{Type: protocol.TypeQuestionResolved, Has: map[string]string{"outcome": "rejected", "delivered": "true"}})
+	s.ended(protocol.OutcomeCompleted)
+	mentions(t, s.lastRequest("ask"), "paint it yourself")
+}

@@ -72,7 +72,7 @@ func (d *driver) step(s *agenttest.Step) {
 		_, err := d.Decide(ctx, d.decision(s))
 		ok(d.t, err)
 	case agenttest.StepAnswer:
-		ok(d.t, d.Answer(ctx, d.pendingQuestion().QuestionID, s.Answers))
+		ok(d.t, d.Answer(ctx, last[*protocol.QuestionRequested](d.Recorder).Question.QuestionID, s.Answers))
 	case agenttest.StepInterrupt:
 		ok(d.t, d.Interrupt(ctx))
 	case agenttest.StepKill:
@@ -99,7 +99,7 @@ func (d *driver) prompt(s *agenttest.Step) protocol.Prompt {
 // decision is what a step decides.
 func (d *driver) decision(s *agenttest.Step) protocol.PermissionDecide {
 	d.t.Helper()
-	p := d.pendingPermission()
+	p := last[*protocol.PermissionRequested](d.Recorder).Permission
 	decide := protocol.PermissionDecide{
 		PermissionID: p.PermissionID, Decision: s.Decision, Scope: s.Scope, Message: s.Message, InputSHA256: p.InputSHA256,
 	}

@@ -65,18 +65,18 @@ func (c *Invariants) See(e protocol.Event) {
 	if c.seq == 0 {
 		c.session = e.SessionID
 		if e.Data.EventType() != protocol.TypeSessionStarted {
-			c.fault(e, "the first event is no session.started")
+			c.faultf(e, "the first event is no session.started")
 		}
 	}
 	if e.Seq != c.seq+1 || e.SessionID != c.session || e.Time.IsZero() {
-		c.fault(e, "follows seq %d of session %s, or has no time", c.seq, c.session)
+		c.faultf(e, "follows seq %d of session %s, or has no time", c.seq, c.session)
 	}
 	c.seq = e.Seq
 	if c.ended {
-		c.fault(e, "comes after the session's end")
+		c.faultf(e, "comes after the session's end")
 	}
 	if _, opens := e.Data.(*protocol.TurnStarted); !opens && e.TurnID != c.turn {
-		c.fault(e, "says turn %q, but %q is open", e.TurnID, c.turn)
+		c.faultf(e, "says turn %q, but %q is open", e.TurnID, c.turn)
 	}
 	c.look(e)
 }
@@ -89,17 +89,17 @@ func (c *Invariants) look(e protocol.Event) {
 		c.rest(e)
 	case *protocol.AgentStarted:
 		if c.running {
-			c.fault(e, "an agent started while one ran")
+			c.faultf(e, "an agent started while one ran")
 		}
 		c.running = true
 	case *protocol.AgentExited:
 		if !c.running {
-			c.fault(e, "no agent ran that could exit")
+			c.faultf(e, "no agent ran that could exit")
 		}
 		c.running = false
 	case *protocol.AgentUnparsed:
 		if !c.Unparsed {
-			c.fault(e, "%s: %s", d.Error, d.Sample)
+			c.faultf(e, "%s: %s", d.Error, d.Sample)
 		}
 	case *protocol.PromptAccepted, *protocol.PromptWithdrawn:
 		c.prompt(e)
@@ -108,7 +108,7 @@ func (c *Invariants) look(e protocol.Event) {
 	case *protocol.TurnEnded:
 		c.rest(e)
 		if c.turn == "" || d.Outcome == "" {
-			c.fault(e, "no turn is open, or it ended without an outcome")
+			c.faultf(e, "no turn is open, or it ended without an outcome")
 		}
 		c.turn = ""
 	case *protocol.ItemStarted, *protocol.ItemDelta, *protocol.ItemCompleted:
@@ -122,7 +122,7 @@ func (c *Invariants) look(e protocol.Event) {
 func (c *Invariants) Rest() {
 	at := protocol.Event{Seq: c.seq, Data: &protocol.UnknownData{Type: "the end"}}
 	if c.turn != "" {
-		c.fault(at, "turn %s is open", c.turn)
+		c.faultf(at, "turn %s is open", c.turn)
 	}
 	c.rest(at)
 }
@@ -131,12 +131,12 @@ func (c *Invariants) Rest() {
 func (c *Invariants) rest(at protocol.Event) {
 	for id, i := range c.items {
 		if !i.done {
-			c.fault(at, "item %s (%s) is open", id, i.started.Kind)
+			c.faultf(at, "item %s (%s) is open", id, i.started.Kind)
 		}
 	}
 	for id, waits := range c.asks {
 		if waits {
-			c.fault(at, "%s is not resolved", id)
+			c.faultf(at, "%s is not resolved", id)
 		}
 	}
 }
@@ -146,18 +146,18 @@ func (c *Invariants) prompt(e protocol.Event) {
 	switch d := e.Data.(type) {
 	case *protocol.PromptAccepted:
 		if c.prompts[d.PromptID] != 0 || d.CommandID == "" || len(d.Content) == 0 {
-			c.fault(e, "prompt %s was accepted before, or has no command or content", d.PromptID)
+			c.faultf(e, "prompt %s was accepted before, or has no command or content", d.PromptID)
 		}
 		c.prompts[d.PromptID] = promptQueued
 		if d.Delivery == protocol.DeliverSteer {
 			c.prompts[d.PromptID] = promptSteered
 			if c.turn == "" {
-				c.fault(e, "there is no turn to steer")
+				c.faultf(e, "there is no turn to steer")
 			}
 		}
 	case *protocol.PromptWithdrawn:
 		if c.prompts[d.PromptID] != promptQueued {
-			c.fault(e, "prompt %s was not in the queue", d.PromptID)
+			c.faultf(e, "prompt %s was not in the queue", d.PromptID)
 		}
 		c.prompts[d.PromptID] = promptGone
 	}
@@ -167,15 +167,15 @@ func (c *Invariants) prompt(e protocol.Event) {
 func (c *Invariants) turnStarted(e protocol.Event, d *protocol.TurnStarted) {
 	c.turns++
 	if c.turn != "" || e.TurnID != "t"+strconv.Itoa(c.turns) {
-		c.fault(e, "turn %s started while %q was open, or out of number", e.TurnID, c.turn)
+		c.faultf(e, "turn %s started while %q was open, or out of number", e.TurnID, c.turn)
 	}
 	c.turn = e.TurnID
 	if (d.Origin == protocol.SourceClient) != (len(d.PromptIDs) > 0) {
-		c.fault(e, "a turn of %s has the prompts %v", d.Origin, d.PromptIDs)
+		c.faultf(e, "a turn of %s has the prompts %v", d.Origin, d.PromptIDs)
 	}
 	for _, id := range d.PromptIDs {
 		if s := c.prompts[id]; s != promptQueued && s != promptSteered {
-			c.fault(e, "prompt %s was never accepted, or ran before", id)
+			c.faultf(e, "prompt %s was never accepted, or ran before", id)
 		}
 		c.prompts[id] = promptGone
 	}
@@ -188,14 +188,14 @@ func (c *Invariants) ask(e protocol.Event) {
 	case *protocol.PermissionRequested:
 		c.asked(e, d.Permission.PermissionID, d.Permission.ItemID)
 		if len(d.Permission.Options) == 0 || d.Permission.InputSHA256 == "" || e.Source != protocol.SourceAgent {
-			c.fault(e, "the permission has no options, no hash, or is not the agent's")
+			c.faultf(e, "the permission has no options, no hash, or is not the agent's")
 		}
 	case *protocol.QuestionRequested:
 		c.asked(e, d.Question.QuestionID, d.Question.ItemID)
 	case *protocol.PermissionResolved:
 		c.resolved(e, d.PermissionID)
 		if d.Outcome == protocol.PermissionDecided && (d.Decision == "" || e.Source == protocol.SourceAgent) {
-			c.fault(e, "the decision is missing, or is the agent's own")
+			c.faultf(e, "the decision is missing, or is the agent's own")
 		}
 	case *protocol.QuestionResolved:
 		c.resolved(e, d.QuestionID)
@@ -205,18 +205,18 @@ func (c *Invariants) ask(e protocol.Event) {
 // asked notes a new ask.
 func (c *Invariants) asked(e protocol.Event, id, item string) {
 	if _, known := c.asks[id]; known || id == "" {
-		c.fault(e, "%q was asked before", id)
+		c.faultf(e, "%q was asked before", id)
 	}
 	c.asks[id] = true
 	if i := c.items[item]; item != "" && (i == nil || i.done || i.started.Kind != protocol.KindToolCall) {
-		c.fault(e, "%s belongs to %s, which is no open tool call", id, item)
+		c.faultf(e, "%s belongs to %s, which is no open tool call", id, item)
 	}
 }
 
 // resolved notes the end of an ask.
 func (c *Invariants) resolved(e protocol.Event, id string) {
 	if !c.asks[id] {
-		c.fault(e, "%s does not wait", id)
+		c.faultf(e, "%s does not wait", id)
 	}
 	c.asks[id] = false
 }
@@ -229,14 +229,14 @@ func (c *Invariants) item(e protocol.Event) {
 	case *protocol.ItemDelta:
 		i := c.items[d.ItemID]
 		if i == nil || i.done || d.Text == "" {
-			c.fault(e, "a delta of %q for %s, which is not open", d.Text, d.ItemID)
+			c.faultf(e, "a delta of %q for %s, which is not open", d.Text, d.ItemID)
 			return
 		}
 		i.deltas[deltaStream{d.Kind, d.Index}] += d.Text
 	case *protocol.ItemCompleted:
 		i := c.items[d.Item.ID]
 		if i == nil || i.done {
-			c.fault(e, "item %s is not open", d.Item.ID)
+			c.faultf(e, "item %s is not open", d.Item.ID)
 			return
 		}
 		i.done = true
@@ -247,13 +247,13 @@ func (c *Invariants) item(e protocol.Event) {
 // itemStarted checks that an item is new and happens inside an open one.
 func (c *Invariants) itemStarted(e protocol.Event, item protocol.Item) {
 	if c.items[item.ID] != nil || item.ID == "" || item.Status != protocol.ItemInProgress {
-		c.fault(e, "item %q started before, or is not in progress", item.ID)
+		c.faultf(e, "item %q started before, or is not in progress", item.ID)
 	}
 	if p := c.items[item.ParentID]; item.ParentID != "" && (p == nil || p.started.Kind != protocol.KindToolCall) {
-		c.fault(e, "item %s is inside %s, which is no tool call", item.ID, item.ParentID)
+		c.faultf(e, "item %s is inside %s, which is no tool call", item.ID, item.ParentID)
 	}
 	if item.Kind == protocol.KindToolCall && (item.Tool == nil || item.Tool.Name == "" || item.Tool.Kind == "") {
-		c.fault(e, "tool call %s has no tool", item.ID)
+		c.faultf(e, "tool call %s has no tool", item.ID)
 	}
 	c.items[item.ID] = &watchedItem{started: item, deltas: map[deltaStream]string{}}
 }
@@ -262,11 +262,11 @@ func (c *Invariants) itemStarted(e protocol.Event, item protocol.Item) {
 func (c *Invariants) itemCompleted(e protocol.Event, i *watchedItem, item protocol.Item) {
 	s := i.started
 	if s.Kind != item.Kind || s.Role != item.Role || s.ParentID != item.ParentID || s.NativeID != item.NativeID || item.Status == protocol.ItemInProgress {
-		c.fault(e, "item %s began as %s of %q and ended as %s of %q, %s", item.ID, s.Kind, s.ParentID, item.Kind, item.ParentID, item.Status)
+		c.faultf(e, "item %s began as %s of %q and ended as %s of %q, %s", item.ID, s.Kind, s.ParentID, item.Kind, item.ParentID, item.Status)
 	}
 	for stream, text := range i.deltas {
 		if !joins(stream, text, item) {
-			c.fault(e, "the %s deltas of item %s, %q, are not what it completed with", stream.kind, item.ID, text)
+			c.faultf(e, "the %s deltas of item %s, %q, are not what it completed with", stream.kind, item.ID, text)
 		}
 	}
 }
@@ -314,7 +314,7 @@ func sameJSON(a, b []byte) bool {
 	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
-// fault notes a violation at an event.
-func (c *Invariants) fault(e protocol.Event, format string, args ...any) {
+// faultf notes a violation at an event.
+func (c *Invariants) faultf(e protocol.Event, format string, args ...any) {
 	c.faults = append(c.faults, fmt.Sprintf("event %d (%s): ", e.Seq, e.Data.EventType())+fmt.Sprintf(format, args...))
 }

@@ -20,7 +20,7 @@ func log(data ...protocol.Data) []protocol.Event {
 			turn = "t" + string(rune('0'+turns))
 		}
 		events = append(events, protocol.Event{
-			Seq: uint64(i + 1), SessionID: "s", Time: protocol.At(time.Unix(1, 0)), TurnID: turn, Source: protocol.SourceServer, Data: d, //nolint:gosec // small
+			Seq: uint64(i + 1), SessionID: "s", Time: protocol.At(time.Unix(1, 0)), TurnID: turn, Source: protocol.SourceServer, Data: d,
 		})
 		if _, closes := d.(*protocol.TurnEnded); closes {
 			turn = ""

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,28 +98,17 @@ func (r *Recorder) ReadTo(seq uint64) {
 	}
 }
 
-// pendingPermission is the newest permission that waits.
-func (r *Recorder) pendingPermission() protocol.Permission {
+// last is the payload of the newest event of a type.
+func last[D protocol.Data](r *Recorder) D {
 	r.t.Helper()
-	for i := len(r.Events) - 1; i >= 0; i-- {
-		if d, is := r.Events[i].Data.(*protocol.PermissionRequested); is {
-			return d.Permission
+	for _, e := range slices.Backward(r.Events) {
+		if d, is := e.Data.(D); is {
+			return d
 		}
 	}
-	r.t.Fatal("no permission was requested")
-	return protocol.Permission{}
-}
-
-// pendingQuestion is the newest question that waits.
-func (r *Recorder) pendingQuestion() protocol.Question {
-	r.t.Helper()
-	for i := len(r.Events) - 1; i >= 0; i-- {
-		if d, is := r.Events[i].Data.(*protocol.QuestionRequested); is {
-			return d.Question
-		}
-	}
-	r.t.Fatal("no question was asked")
-	return protocol.Question{}
+	var none D
+	r.t.Fatalf("there is no %s", none.EventType())
+	return none
 }
 
 // has tells whether an event that fits has come.
