@@ -1,0 +1,89 @@
+package opencode
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+)
+
+// event is a frame of the event stream (section 5).
+type event struct {
+	Type       string          `json:"type"`
+	Properties json.RawMessage `json:"properties"`
+}
+
+// envelope is a frame of /global/event; those of /event have no payload.
+type envelope struct {
+	Directory string `json:"directory"`
+	Payload   *event `json:"payload"`
+	event
+}
+
+var (
+	errUnknown = errors.New("the event's type is not known")
+	errShape   = errors.New("the event does not have the shape of its type")
+	errJSON    = errors.New("the event is not JSON")
+)
+
+// readEvent unwraps a frame of either stream.
+func readEvent(frame []byte) (e event, directory string, err error) {
+	var w envelope
+	if err := json.Unmarshal(frame, &w); err != nil {
+		return event{}, "", errJSON
+	}
+	if w.Payload != nil {
+		return *w.Payload, w.Directory, nil
+	}
+	return w.event, w.Directory, nil
+}
+
+// sessionOf returns the session that an event is about and, for a new session,
+// its parent; empty for events about no session.
+func sessionOf(e event) (session, parent string) {
+	var p struct {
+		SessionID string `json:"sessionID"`
+		Info      struct {
+			ID        string `json:"id"`
+			SessionID string `json:"sessionID"`
+			ParentID  string `json:"parentID"`
+		} `json:"info"`
+		Part struct {
+			SessionID string `json:"sessionID"`
+		} `json:"part"`
+	}
+	if json.Unmarshal(e.Properties, &p) != nil {
+		return "", ""
+	}
+	session = p.SessionID
+	for _, other := range []string{p.Part.SessionID, p.Info.SessionID} {
+		if session == "" {
+			session = other
+		}
+	}
+	if strings.HasPrefix(e.Type, "session.") && p.Info.ID != "" {
+		return p.Info.ID, p.Info.ParentID
+	}
+	return session, ""
+}
+
+// ignored tells of events that hold nothing for a session: the stream's own
+// control, the catalogue's noise, duplicates, and what other events tell
+// better (section 6).
+func ignored(kind string) bool {
+	switch kind {
+	case "server.connected", "server.heartbeat", "global.disposed", "sync",
+		"file.edited", "file.watcher.updated", "session.diff", "command.executed", "message.part.removed",
+		"lsp.updated", "lsp.client.diagnostics", "mcp.tools.changed", "vcs.branch.updated", "project.updated", "installation.updated",
+		"installation.update-available", "message.removed":
+		return true
+	}
+	for _, prefix := range []string{
+		"plugin.", "catalog.", "reference.", "integration.", "pty.", "workspace.", "worktree.", "tui.",
+		"permission.v2.", "question.v2.", "session.next.",
+	} {
+		if strings.HasPrefix(kind, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,295 @@
+package opencode
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// ask is a permission or question that waits for an answer.
+type ask struct {
+	id      string
+	session string
+	// part is the tool call that it is about; empty if unknown.
+	part     string
+	question bool
+	// permission and always are what a grant for the session would allow.
+	permission string
+	always     []string
+	order      int
+}
+
+// nativeAsk is a permission.asked.
+type nativeAsk struct {
+	ID         string          `json:"id"`
+	SessionID  string          `json:"sessionID"`
+	Permission string          `json:"permission"`
+	Patterns   []string        `json:"patterns"`
+	Always     []string        `json:"always"`
+	Metadata   json.RawMessage `json:"metadata"`
+	Tool       nativeCall      `json:"tool"`
+}
+
+// nativeCall names the call that an ask is about.
+type nativeCall struct {
+	MessageID string `json:"messageID"`
+	CallID    string `json:"callID"`
+}
+
+// The ids of a permission's options.
+const (
+	optionOnce    = "once"
+	optionSession = "session"
+	optionAlways  = "always"
+	optionReject  = "reject"
+)
+
+// maxAsks bounds the asks that wait.
+const maxAsks = 1024
+
+// permissionAsked reports an ask, also one of a subagent. It may come before
+// its call is told to run (section 7), so it is found by the call's id.
+func (t *translator) permissionAsked(raw json.RawMessage, o *output) error {
+	var n nativeAsk
+	if err := json.Unmarshal(raw, &n); err != nil || n.ID == "" {
+		return errShape
+	}
+	if !t.mine(n.SessionID) || t.asks[n.ID] != nil {
+		return nil
+	}
+	if len(t.asks) >= maxAsks {
+		o.ask(replyRequest(n.ID, "reject", ""))
+		return errShape
+	}
+	a := &ask{id: n.ID, session: n.SessionID, permission: n.Permission, always: n.Always, order: len(t.asks)}
+	t.asks[n.ID] = a
+	if t.turn.interrupted || t.turn.ending {
+		o.ask(t.withdraw(a)) // too late: nobody may allow it any more
+		return nil
+	}
+	meta := readAskMetadata(n.Metadata)
+	tool := t.askedTool(a, n, meta, o)
+	p := protocol.Permission{
+		PermissionID: n.ID, ItemID: a.part, Kind: permissionKind(n.Permission, tool), Title: askTitle(n, tool),
+		Description: askDescription(n, tool), Tool: tool, Options: permissionOptions(n), InputSHA256: hashInput(tool.Input),
+	}
+	if meta.Diff != "" {
+		d := newDiff(meta.FilePath, "update", meta.Diff)
+		p.Diff = &d
+	}
+	o.emit(&protocol.PermissionRequested{Permission: p})
+	return nil
+}
+
+// askMetadata is what an ask tells of its call.
+type askMetadata struct {
+	Command  string `json:"command"`
+	FilePath string `json:"filepath"`
+	Diff     string `json:"diff"`
+}
+
+// readAskMetadata reads the fields that are known.
+func readAskMetadata(raw json.RawMessage) askMetadata {
+	var fields map[string]json.RawMessage
+	var m askMetadata
+	if json.Unmarshal(raw, &fields) != nil {
+		return m
+	}
+	for name, to := range map[string]*string{"command": &m.Command, "filepath": &m.FilePath, "diff": &m.Diff} {
+		if json.Unmarshal(fields[name], to) != nil {
+			*to = ""
+		}
+	}
+	return m
+}
+
+// askedTool finds the call that is asked for and describes it. A call whose
+// input was not told yet is described by what the ask says.
+func (t *translator) askedTool(a *ask, n nativeAsk, meta askMetadata, o *output) *protocol.Tool {
+	part := t.parts[t.calls[callKey{n.Tool.MessageID, n.Tool.CallID}]]
+	if part == nil || part.closed {
+		return t.describeTool(n.Permission, n.Tool.CallID, askInput(n, meta))
+	}
+	t.start(part, o)
+	a.part = part.item.ID
+	part.call.preview = meta.Diff
+	tool := *part.item.Tool
+	if len(tool.Input) == 0 {
+		tool.Input = askInput(n, meta)
+		tool.Title = toolTitle(tool.Name, tool.Input)
+	}
+	return &tool
+}
+
+// askInput is what is asked for, in the words of the tools' inputs.
+func askInput(n nativeAsk, meta askMetadata) json.RawMessage {
+	switch {
+	case meta.Command != "":
+		return encode(map[string]any{"command": meta.Command})
+	case meta.FilePath != "":
+		return encode(map[string]any{"filePath": meta.FilePath})
+	default:
+		return encode(map[string]any{"patterns": n.Patterns})
+	}
+}
+
+// permissionKind is what the permission is about.
+func permissionKind(permission string, tool *protocol.Tool) protocol.PermissionKind {
+	switch permission {
+	case "bash":
+		return protocol.PermitCommand
+	case "edit", "write", "apply_patch":
+		return protocol.PermitEdit
+	case "webfetch", "websearch":
+		return protocol.PermitFetch
+	}
+	if tool.Kind == protocol.ToolMCP {
+		return protocol.PermitMCP
+	}
+	return protocol.PermitOther
+}
+
+// askTitle is one line for people.
+func askTitle(n nativeAsk, tool *protocol.Tool) string {
+	switch n.Permission {
+	case "external_directory":
+		return cleanLine("Leave the folder: " + strings.Join(n.Patterns, ", "))
+	case "doom_loop":
+		return cleanLine("Call the same tool again: " + tool.Title)
+	default:
+		return tool.Title
+	}
+}
+
+// askDescription says what a lasting grant would reach.
+func askDescription(n nativeAsk, tool *protocol.Tool) string {
+	if n.Permission == tool.Name || len(n.Patterns) == 0 {
+		return ""
+	}
+	return cleanLine("Asked for as " + n.Permission + " of " + strings.Join(n.Patterns, ", "))
+}
+
+// permissionOptions makes the options, the narrowest first. What OpenCode
+// calls always holds for all sessions of the folder, until its process ends
+// (section 8.6); the session's own grant is a rule of that session.
+func permissionOptions(n nativeAsk) []protocol.PermissionOption {
+	options := []protocol.PermissionOption{{ID: optionOnce, Decision: protocol.Allow, Scope: protocol.ScopeOnce, Label: "Allow once"}}
+	if len(n.Always) > 0 {
+		what := cleanLine("Allow " + n.Permission + " of " + strings.Join(n.Always, ", "))
+		options = append(options,
+			protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow, Scope: protocol.ScopeSession, Label: what + " for this session"},
+			protocol.PermissionOption{ID: optionAlways, Decision: protocol.Allow, Scope: protocol.ScopeAlways, Label: what + " for all sessions of this folder, until OpenCode restarts"},
+		)
+	}
+	return append(options, protocol.PermissionOption{ID: optionReject, Decision: protocol.Deny, Scope: protocol.ScopeOnce, Label: "Deny"})
+}
+
+// decide answers a permission. A denial without a message ends the turn, one
+// with a message goes to the model (section 7).
+func (t *translator) decide(c *agents.Decide, o *output) error {
+	a := t.asks[c.PermissionID]
+	if a == nil || a.question {
+		return protocol.Errorf(protocol.CodePermissionClosed, "this permission is not open any more; the agent has withdrawn it or has its answer")
+	}
+	if c.Input != nil {
+		return protocol.Errorf(protocol.CodeCapabilityMissing, "OpenCode takes no edited input; decide without input")
+	}
+	delete(t.asks, a.id)
+	switch {
+	case c.Option.Decision != protocol.Allow:
+		t.decline(a, c.Message)
+		o.ask(replyRequest(a.id, "reject", c.Message))
+	case c.Option.Scope == protocol.ScopeAlways:
+		o.ask(replyRequest(a.id, "always", ""))
+	case c.Option.Scope == protocol.ScopeSession:
+		for _, pattern := range a.always {
+			t.grants = append(t.grants, rule{a.permission, pattern, "allow"})
+		}
+		o.ask(replyRequest(a.id, "once", ""))
+		t.allowGranted(o)
+	default:
+		o.ask(replyRequest(a.id, "once", ""))
+	}
+	return nil
+}
+
+// decline notes that a human refused a call, and whether that ends the turn.
+func (t *translator) decline(a *ask, message string) {
+	if p := t.parts[a.part]; p != nil {
+		p.call.declined = true
+	}
+	if message == "" && a.session == t.session {
+		t.turn.rejected = true
+	}
+}
+
+// permissionReplied takes the server's word that an ask is answered. It is
+// news for those that fell with another one (section 7), and for those that
+// somebody else has answered.
+func (t *translator) permissionReplied(raw json.RawMessage, o *output) error {
+	var e struct {
+		RequestID string `json:"requestID"`
+		Reply     string `json:"reply"`
+	}
+	if err := json.Unmarshal(raw, &e); err != nil || e.RequestID == "" {
+		return errShape
+	}
+	a := t.asks[e.RequestID]
+	if a == nil {
+		return nil
+	}
+	delete(t.asks, a.id)
+	if e.Reply == "reject" {
+		t.decline(a, "")
+	}
+	o.emit(&protocol.PermissionResolved{PermissionID: a.id, Outcome: protocol.PermissionCancelled, Reason: "agent_withdrew"})
+	return nil
+}
+
+// rejectAsks answers every ask with no. An abort leaves them open, and a late
+// yes would still run the tool (section 8.2).
+func (t *translator) rejectAsks() []request {
+	open := make([]*ask, 0, len(t.asks))
+	for _, a := range t.asks {
+		open = append(open, a)
+	}
+	slices.SortFunc(open, func(a, b *ask) int { return a.order - b.order })
+	requests := make([]request, 0, len(open))
+	for _, a := range open {
+		requests = append(requests, t.withdraw(a))
+	}
+	return requests
+}
+
+// withdraw answers one ask with no, because its turn is stopped.
+func (t *translator) withdraw(a *ask) request {
+	delete(t.asks, a.id)
+	if a.question {
+		return request{Method: http.MethodPost, Path: "/question/" + url.PathEscape(a.id) + "/reject", Body: struct{}{}, Kind: askPlumbing}
+	}
+	r := replyRequest(a.id, "reject", "")
+	r.Kind = askPlumbing
+	return r
+}
+
+// replyRequest answers a permission.
+func replyRequest(id, reply, message string) request {
+	body := map[string]string{"reply": reply}
+	if message != "" {
+		body["message"] = message
+	}
+	return request{Method: http.MethodPost, Path: "/permission/" + url.PathEscape(id) + "/reply", Body: body, Kind: askDecide}
+}
+
+// hashInput is the SHA-256 of the input as it travels.
+func hashInput(input json.RawMessage) string {
+	sum := sha256.Sum256(input)
+	return hex.EncodeToString(sum[:])
+}
