@@ -24,6 +24,9 @@ type Agent interface {
 	Open(ctx context.Context, start Start) (Conn, error)
 }
 
+// An Agent that keeps something beyond its sessions, such as a process that
+// serves many, is an io.Closer: Registry.Close ends it after the last session.
+
 // Checker is an Agent that can refuse session options before a session is
 // made: unknown modes, models or efforts, options that it cannot honour.
 type Checker interface {

@@ -1,6 +1,9 @@
 package agents
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"sort"
 
 	"github.com/towline-dev/towline/protocol"
@@ -39,4 +42,19 @@ func (r *Registry) Names() []string {
 	}
 	sort.Strings(names)
 	return names
+}
+
+// Close ends what agents keep beyond their sessions, such as a process that
+// serves many: every agent that is an io.Closer is closed. Call it once, when
+// no session is open any more.
+func (r *Registry) Close() error {
+	var errs []error
+	for _, name := range r.Names() {
+		if c, ok := r.agents[name].(io.Closer); ok {
+			if err := c.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("cannot close the agent %s: %w", name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }

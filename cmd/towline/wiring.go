@@ -127,7 +127,8 @@ func (s *server) serve(ctx context.Context) error {
 	return errors.Join(err, s.close())
 }
 
-// close ends the sessions and the store, in this order.
+// close ends the sessions, the agents' shared processes and the store, in this
+// order.
 func (s *server) close() error {
 	var errs []error
 	if s.listener != nil {
@@ -139,6 +140,7 @@ func (s *server) close() error {
 		if err := s.manager.Close(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("cannot close all sessions: %w", err))
 		}
+		errs = append(errs, s.manager.Agents().Close())
 	}
 	s.reaper()
 	if s.store != nil {
