@@ -87,7 +87,7 @@ func (c *toolCall) content(r nativeResult, status protocol.ItemStatus, d resultD
 	}
 	switch {
 	case c.item.Tool.Kind == protocol.ToolExecute && status != protocol.ItemDeclined && !hasImage(parts):
-		return []protocol.Part{c.commandPart(r, d, parts)}
+		return []protocol.Part{c.commandPart(r, status, d, parts)}
 	case d.File.FilePath != "" && d.File.Content.isSet:
 		return []protocol.Part{{Type: protocol.PartFile, Path: d.File.FilePath}, protocol.TextPart(d.File.Content.text)}
 	case d.AgentID != "":
@@ -100,12 +100,14 @@ func (c *toolCall) content(r nativeResult, status protocol.ItemStatus, d resultD
 // noOutput is what the model reads of a command that printed nothing.
 const noOutput = "(Bash completed with no output)"
 
-// commandPart shows a command with its output.
-func (c *toolCall) commandPart(r nativeResult, d resultDetail, parts []protocol.Part) protocol.Part {
+// commandPart shows a command with its output. Of one that was interrupted the
+// CLI may tell only a note to the model, which is no output.
+func (c *toolCall) commandPart(r nativeResult, status protocol.ItemStatus, d resultDetail, parts []protocol.Part) protocol.Part {
 	p := protocol.Part{Type: protocol.PartCommand, Command: readInput(c.input()).Command, Truncated: d.Persisted != ""}
-	if d.Stdout != nil {
+	switch {
+	case d.Stdout != nil:
 		p.Output = joinOutput(*d.Stdout, d.Stderr)
-	} else {
+	case status != protocol.ItemInterrupted:
 		p.Output = strings.TrimPrefix(joinTexts(parts), noOutput)
 	}
 	if r.IsError {

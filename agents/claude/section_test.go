@@ -405,6 +405,19 @@ func TestSection7Deny(t *testing.T) {
 	}
 }
 
+// An interrupt stops a command that runs: nobody declined it, and the note
+// that the model gets is not its output.
+func TestSection7InterruptRunningCommand(t *testing.T) {
+	tr := ready(t)
+	feed(t, tr, initFrame, bashWhole, bashAsk)
+	allow := protocol.PermissionOption{ID: "allow", Decision: protocol.Allow}
+	give(t, tr, &agents.Decide{PermissionID: "r", Option: allow})
+	give(t, tr, &agents.Interrupt{})
+	got := feed(t, tr, `{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"tu","is_error":true,"content":"The user doesn't want to proceed"}]},`+
+		`"tool_use_result":"User rejected tool use","tool_result_meta":[{"id":"tu","non_execution_kind":"user-rejected"}]}`)
+	want(t, got, `"status":"interrupted"`, `{"type":"command","command":"ls"}`)
+}
+
 func TestSection7EditedInput(t *testing.T) {
 	tr := ready(t)
 	feed(t, tr, initFrame, bashWhole, bashAsk)

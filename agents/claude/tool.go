@@ -224,15 +224,18 @@ func (t *translator) serverResult(raw json.RawMessage, o *output) {
 	o.complete(c.item, protocol.ItemDone, []protocol.Part{{Type: protocol.PartJSON, JSON: r.Content}})
 }
 
-// status tells how a call ended.
+// status tells how a call ended. Of a call that an interrupt stopped while it
+// ran, 2.1.330 says that the user rejected it, though nobody denied it.
 func (c *toolCall) status(isError bool, meta resultMeta, d resultDetail) protocol.ItemStatus {
 	switch {
 	case c.withdrawn || d.Interrupted:
 		return protocol.ItemInterrupted
 	case !isError:
 		return protocol.ItemDone
-	case c.declined || meta.Permission.Decision == "reject" || meta.NonExecution == "user-rejected" || meta.NonExecution == "permission-rule":
+	case c.declined || meta.Permission.Decision == "reject" || meta.NonExecution == "permission-rule":
 		return protocol.ItemDeclined
+	case meta.NonExecution == "user-rejected":
+		return protocol.ItemInterrupted
 	default:
 		return protocol.ItemFailed
 	}
