@@ -2,6 +2,7 @@ package agents
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -110,7 +111,16 @@ func lastLine(r *protocol.Stderr) string {
 	return ""
 }
 
-// cleanLine returns the line as valid UTF-8 without its CR.
+// escapes are the sequences that some agents send to a terminal even if there
+// is none (amp PROTOCOL.md section 2): colours, keyboard modes, titles.
+var escapes = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-Z\\\\-_])")
+
+// cleanLine returns the line as valid UTF-8, without its CR and without
+// escape sequences.
 func cleanLine(line []byte) string {
-	return strings.ToValidUTF8(string(bytes.TrimSuffix(line, []byte{'\r'})), "\uFFFD")
+	line = bytes.TrimSuffix(line, []byte{'\r'})
+	if bytes.IndexByte(line, 0x1b) >= 0 {
+		line = escapes.ReplaceAll(line, nil)
+	}
+	return strings.ToValidUTF8(string(line), "\uFFFD")
 }

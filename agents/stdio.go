@@ -29,6 +29,9 @@ const (
 type StdioOptions struct {
 	Process    ProcessOptions
 	Translator Translator
+	// AwaitReady makes OpenStdio wait for Output.Ready even if the translator
+	// opens with no frame, for an agent that speaks first.
+	AwaitReady bool
 	// Version is the agent's version, for AgentStarted; may be empty.
 	Version string
 	// KeepRaw attaches the native frames to the reports.
@@ -94,7 +97,7 @@ func OpenStdio(ctx context.Context, o StdioOptions) (*Stdio, error) {
 	if len(opening) > 0 {
 		_, _ = s.input.put(opening) // the queue is empty, so it takes anything
 	} else {
-		s.ready = true
+		s.ready = !o.AwaitReady
 	}
 	if err := s.awaitReady(ctx); err != nil {
 		_ = s.Close()
@@ -336,6 +339,22 @@ func (s *Stdio) interrupt(ctx context.Context, d *delivery) error {
 		sig = s.o.InterruptSignal
 	}
 	return s.process.Signal(sig)
+}
+
+// Signal sends a signal to the agent's process alone, for an agent that is
+// interrupted so. It does nothing after the end.
+func (s *Stdio) Signal(sig os.Signal) error { return s.process.Signal(sig) }
+
+// Tell calls f while no frame and no command is translated, and hands what it
+// reports to Recv in this place. It is for what reaches a translator by another
+// way than the pipe.
+func (s *Stdio) Tell(f func() Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := f(); len(r.Events) > 0 {
+		s.waiting = append(s.waiting, r)
+		s.process.stdout.wake()
+	}
 }
 
 // Close ends the native session: the ending frames, then stdin's end, SIGTERM,

@@ -22,6 +22,7 @@ func newAgentsReplay(t *terminal) *cobra.Command {
 		Short: "Turn recorded native traffic into universal events",
 		Long: "Feed recorded native traffic to an agent's translator and print the universal events as NDJSON.\n" +
 			`Each line of FILE is {"dir":"in"|"out","t_ms":N,"frame":...}; in is what went to the agent.` + "\n" +
+			"Also read are signal (a signal to the agent) and exit (its end); note is a remark.\n" +
 			"FILE may be - for the standard input. No agent and no server are started.",
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -73,17 +74,18 @@ func replay(r agents.Replay, agent string, in io.Reader, out io.Writer) error {
 			Dir string `json:"dir"`
 		}
 		whole := json.RawMessage(recorded.Text())
-		if err := json.Unmarshal(whole, &line); err != nil || (line.Dir != "in" && line.Dir != "out") {
-			return fmt.Errorf(`line %d of the recording is no {"dir":"in"|"out","t_ms":N,"frame":...}`, n)
-		}
-		if line.Dir == "in" {
+		err := json.Unmarshal(whole, &line)
+		switch {
+		case err == nil && (line.Dir == "in" || line.Dir == "signal"):
 			for _, c := range r.In(whole) {
 				events.Command(c)
 			}
-		} else {
+		case err == nil && (line.Dir == "out" || line.Dir == "exit"):
 			for _, report := range r.Out(whole) {
 				events.Report(report)
 			}
+		case err != nil || line.Dir != "note":
+			return fmt.Errorf(`line %d of the recording is no {"dir":"in"|"out","t_ms":N,"frame":...}`, n)
 		}
 		for _, e := range events.Events() {
 			if err := writeJSON(out, e); err != nil {

@@ -1,0 +1,3 @@
+package pi
+
+func fakePi([]string) int { return 1 }
