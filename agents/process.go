@@ -97,6 +97,21 @@ type Process struct {
 // StartProcess starts a process: own process group, no descriptors but 0 to 2,
 // on Linux killed when the server dies, and first in line when memory is out.
 func StartProcess(o ProcessOptions) (*Process, error) {
+	p, err := newProcess(o)
+	if err != nil {
+		return nil, err
+	}
+	errOut, err := p.launch()
+	if err != nil {
+		return nil, err
+	}
+	p.running(o.StateDir)
+	go p.watch(errOut)
+	return p, nil
+}
+
+// newProcess returns a process that is not started yet.
+func newProcess(o ProcessOptions) (*Process, error) {
 	run, err := newRun(o.StateDir)
 	if err != nil {
 		return nil, err
@@ -110,16 +125,26 @@ func StartProcess(o ProcessOptions) (*Process, error) {
 	p.cmd.Env = append(append([]string(nil), o.Env...), "TOWLINE_SESSION="+o.SessionID, runVariable+"="+run)
 	p.cmd.SysProcAttr = processAttributes()
 	p.cmd.SysProcAttr.Credential = o.Credential
+	return p, nil
+}
+
+// start starts the command as a child that the reaper leaves alone.
+func (p *Process) start() error {
 	p.setState(ProcessStarting)
-	errOut, err := p.launch()
-	if err != nil {
-		return nil, err
-	}
+	closeOnExec()
+	return Own(func() (int, error) {
+		if err := p.cmd.Start(); err != nil {
+			return 0, err
+		}
+		return p.PID(), nil
+	})
+}
+
+// running notes that the command was started.
+func (p *Process) running(stateDir string) {
 	p.setState(ProcessRunning)
 	deprioritize(p.PID())
-	p.record = keepRecord(o.StateDir, run, p.PID())
-	go p.watch(errOut)
-	return p, nil
+	p.record = keepRecord(stateDir, p.run, p.PID())
 }
 
 // launch makes the pipes and starts the command. It returns the process's
@@ -139,13 +164,7 @@ func (p *Process) launch() (errOut *output, err error) {
 	stderr, errFile := pipe()
 	if err == nil {
 		p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in, out, errFile
-		closeOnExec()
-		err = Own(func() (int, error) {
-			if err := p.cmd.Start(); err != nil {
-				return 0, err
-			}
-			return p.PID(), nil
-		})
+		err = p.start()
 	}
 	if err != nil {
 		for _, f := range files {
@@ -241,7 +260,11 @@ func (p *Process) watch(errOut *output) {
 	errOut.wake()
 	<-copied
 	_ = p.stdin.Close()
+	p.finish()
+}
 
+// finish tells the end of a process that was reaped, and sweeps behind it.
+func (p *Process) finish() {
 	p.mu.Lock()
 	p.exit = exitOf(p.cmd.ProcessState)
 	p.exit.Stderr = p.stderr.Report()

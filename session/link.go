@@ -26,7 +26,9 @@ const (
 // link is a session's connection to its agent, from the start of opening it
 // until nothing of it is left. Its goroutines are the session's tasks.
 type link struct {
-	conn    agents.Conn // nil while opening
+	conn    agents.Conn   // nil while opening
+	opened  chan struct{} // closed when opening is over; failed is set then
+	failed  error
 	cancel  context.CancelFunc
 	courier chan outgoing
 	credits chan struct{}
@@ -61,7 +63,8 @@ func (s *Session) start() agents.Start {
 func (s *Session) open() {
 	ctx, cancel := context.WithTimeout(context.Background(), openLimit)
 	l := &link{
-		cancel: cancel, courier: make(chan outgoing, courierQueue), credits: make(chan struct{}, reportCredits),
+		cancel: cancel, opened: make(chan struct{}),
+		courier: make(chan outgoing, courierQueue), credits: make(chan struct{}, reportCredits),
 	}
 	s.link = l
 	starting := protocol.StatusStarting
@@ -76,6 +79,8 @@ func (s *Session) open() {
 
 // opened takes the outcome of open.
 func (s *Session) opened(l *link, conn agents.Conn, err error) {
+	l.failed = err
+	defer close(l.opened)
 	running := protocol.StatusRunning
 	if s.ledger.turn == nil {
 		running = protocol.StatusIdle
@@ -87,6 +92,7 @@ func (s *Session) opened(l *link, conn agents.Conn, err error) {
 		return
 	}
 	l.conn = conn
+	s.noteTerminal(conn)
 	s.tasks.Go(func() { s.pump(l) })
 	s.tasks.Go(func() { s.deliverAll(l) })
 	if l.closing {

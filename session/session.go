@@ -31,12 +31,13 @@ type Session struct {
 	rec     record
 	ledger  *ledger
 	queue   []queuedPrompt
-	held    *queuedPrompt // its turn is open, but it has not reached the agent
-	link    *link         // the agent's connection, nil without one
-	ending  *ending       // the session is being ended
-	rowOpen bool          // the store's row says that the session is not at rest
-	leaving bool          // run shall end once the link is gone
-	busy    bool          // the log was told that a turn is open
+	held    *queuedPrompt   // its turn is open, but it has not reached the agent
+	link    *link           // the agent's connection, nil without one
+	screen  agents.Terminal // the newest terminal of the agent, also after its end; nil without one
+	ending  *ending         // the session is being ended
+	rowOpen bool            // the store's row says that the session is not at rest
+	leaving bool            // run shall end once the link is gone
+	busy    bool            // the log was told that a turn is open
 	staged  []func(*pending)
 
 	pendMu    sync.Mutex

@@ -1,0 +1,180 @@
+package terminal
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// The defaults of Options.
+const (
+	defaultName    = "terminal"
+	defaultShell   = "/bin/sh"
+	defaultRows    = 24
+	defaultCols    = 80
+	defaultHistory = 1 << 20
+	defaultLease   = 5 * time.Second
+)
+
+// Options configures an agent. The zero value runs the user's shell.
+type Options struct {
+	// Name is what clients call the agent; empty means terminal.
+	Name string
+	// Command is the program, as a path or a name on PATH, with its
+	// arguments. It never passes a shell. Empty means $SHELL.
+	Command []string
+	// Environ returns the server's environment; nil means os.Environ.
+	Environ func() []string
+	// StateDir is the server's state folder, for sweeping leftovers.
+	StateDir string
+	// Rows and Cols are the size before a client sets one; 0 means 24 by 80.
+	Rows, Cols int
+	// History is how much output is kept for replay, in bytes; 0 means 1 MiB.
+	History int
+	// Lease is how long a typist keeps the line after the last key; 0 means 5 s.
+	Lease time.Duration
+	Pace  Pace
+	Log   zerolog.Logger
+}
+
+// Agent is one program that runs on a terminal. All methods may be called from
+// any goroutine.
+type Agent struct{ o Options }
+
+var (
+	_ agents.TerminalAgent = (*Agent)(nil)
+	_ agents.Checker       = (*Agent)(nil)
+	_ agents.TerminalConn  = (*Conn)(nil)
+)
+
+// New returns the agent. It starts nothing.
+func New(o Options) *Agent {
+	if o.Name == "" {
+		o.Name = defaultName
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ
+	}
+	if o.Rows == 0 || o.Cols == 0 {
+		o.Rows, o.Cols = defaultRows, defaultCols
+	}
+	if o.History == 0 {
+		o.History = defaultHistory
+	}
+	if o.Lease == 0 {
+		o.Lease = defaultLease
+	}
+	o.Pace = o.Pace.withDefaults()
+	return &Agent{o: o}
+}
+
+// Name returns the configured name.
+func (a *Agent) Name() string { return a.o.Name }
+
+// RunsOnTerminal marks the agent.
+func (a *Agent) RunsOnTerminal() {}
+
+// Capabilities tells what can be done to any program: type, also while it
+// works, and interrupt. What its screen means nobody knows.
+func (a *Agent) Capabilities() protocol.Capabilities {
+	return protocol.Capabilities{Interrupt: true, Steer: true}
+}
+
+// Info tells whether the program is here. It does not run it.
+func (a *Agent) Info(context.Context) protocol.AgentInfo {
+	info := protocol.AgentInfo{
+		Name: a.o.Name, Title: "Terminal: " + strings.Join(a.command(), " "), Status: "missing",
+		Credentials: "unknown", Capabilities: a.Capabilities(),
+	}
+	e, err := a.find()
+	if err != nil {
+		info.Message = protocol.AsError(err).Message
+		return info
+	}
+	info.Status, info.Path, info.Origin = "ready", e.Path, e.Origin
+	return info
+}
+
+// command is the program with its arguments.
+func (a *Agent) command() []string {
+	if len(a.o.Command) > 0 {
+		return a.o.Command
+	}
+	if shell := lookup(a.o.Environ(), "SHELL"); filepath.IsAbs(shell) {
+		return []string{shell}
+	}
+	return []string{defaultShell}
+}
+
+// find finds the program.
+func (a *Agent) find() (agents.Executable, error) {
+	program := a.command()[0]
+	l := agents.Locator{Path: lookup(a.o.Environ(), "PATH")}
+	if strings.ContainsRune(program, filepath.Separator) {
+		l = agents.Locator{Flags: map[string]string{a.o.Name: program}}
+	}
+	e, err := l.Find(a.o.Name, program)
+	if err != nil {
+		return e, protocol.Errorf(protocol.CodeAgentNotInstalled,
+			"the program %s was not found; install it, or correct the command of --agent %s=terminal:...", filepath.Base(program), a.o.Name)
+	}
+	return e, nil
+}
+
+// Check refuses options that mean nothing to a program on a terminal.
+func (a *Agent) Check(s agents.Start) error {
+	for _, o := range []struct {
+		name  string
+		given bool
+	}{
+		{"model", s.Model != ""},
+		{"mode", s.Mode != ""},
+		{"effort", s.Effort != ""},
+		{"permission_mode", s.PermissionMode != ""},
+		{"system_prompt", s.SystemPrompt != ""},
+		{"mcp", len(s.MCP) > 0},
+		{"resume", s.Resume != ""},
+		{"fork", s.Fork},
+	} {
+		if o.given {
+			return protocol.Errorf(protocol.CodeCapabilityMissing,
+				"a program on a terminal has no %s; leave it out, or configure an agent with those arguments (--agent name=terminal:program args)", o.name)
+		}
+	}
+	return agents.CheckEnv(s.Env)
+}
+
+// Open starts the program. It does not wait for it to be ready: the first
+// prompt does.
+func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
+	if err := a.Check(s); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, protocol.Errorf(protocol.CodeAgentStartFailed, "the program was not started in time; try again")
+	}
+	e, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	command := a.command()
+	process, err := agents.StartTerminal(agents.ProcessOptions{
+		Path: e.Path, Args: command[1:], Dir: s.Directory, Env: environment(command[0], a.o.Environ(), s.Env),
+		SessionID: s.SessionID, StateDir: a.o.StateDir,
+	}, a.o.Rows, a.o.Cols)
+	if err != nil {
+		a.o.Log.Error().Err(err).Str("agent", a.o.Name).Msg("Cannot start a program on a terminal")
+		return nil, protocol.Errorf(protocol.CodeAgentStartFailed,
+			"the program %s cannot be started; check it, and the session's directory", filepath.Base(e.Path))
+	}
+	c := newConn(a.o, process)
+	c.reading.Go(c.read)
+	return c, nil
+}

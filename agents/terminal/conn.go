@@ -1,0 +1,340 @@
+package terminal
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/protocol"
+)
+
+const (
+	// readSize is how much output is taken in at once.
+	readSize = 32 << 10
+	// readyTime bounds the wait for a program that was just started, and
+	// readyRest is how long its output must rest to be ready.
+	readyTime = 6 * time.Second
+	readyRest = 300 * time.Millisecond
+	// enterRest is how long the echo of typed text must rest before Enter
+	// follows: programs take an Enter that comes with the text as part of it.
+	enterRest = 100 * time.Millisecond
+	enterTime = time.Second
+	// typeTime is how long typing waits for a program that does not read, and
+	// answerTime how long the terminal's own answers do, since nothing is read
+	// meanwhile.
+	typeTime   = 5 * time.Second
+	answerTime = 50 * time.Millisecond
+)
+
+// Conn is one program, running or ended.
+type Conn struct {
+	o       Options
+	process *agents.TerminalProcess
+	run     string
+	// reading is the goroutine that reads the output.
+	reading sync.WaitGroup
+	// wake tells Recv of what could be due sooner than it waits.
+	wake chan struct{}
+
+	mu      sync.Mutex
+	ring    ring
+	screen  *screen
+	rows    int
+	cols    int
+	lease   lease
+	version uint64
+	// moved is closed, and replaced, when readers have something to look at.
+	moved chan struct{}
+	tempo tempo
+	// started is when the program was; settled tells that it has come to rest
+	// once since.
+	started time.Time
+	// told is the text of the newest item, and items counts them.
+	told    string
+	items   int
+	pending []protocol.Data
+	exit    *agents.Exit
+	// over tells that Recv has returned everything.
+	over bool
+}
+
+// newConn returns a Conn whose output nobody reads yet.
+func newConn(o Options, process *agents.TerminalProcess) *Conn {
+	return &Conn{
+		o: o, process: process, run: rand.Text()[:12], wake: make(chan struct{}, 1),
+		ring: ring{size: o.History}, screen: newScreen(o.Rows, o.Cols), rows: o.Rows, cols: o.Cols,
+		lease: lease{lasts: o.Lease}, version: 1, moved: make(chan struct{}), tempo: tempo{pace: o.Pace}, started: time.Now(),
+		pending: []protocol.Data{&protocol.AgentStarted{PID: process.PID()}},
+	}
+}
+
+// read takes in the output up to the program's end.
+func (c *Conn) read() {
+	buf := make([]byte, readSize)
+	for {
+		n, err := c.process.Read(buf)
+		if answers := c.take(buf[:n]); len(answers) > 0 {
+			_, _ = c.process.Write(answers, time.Now().Add(answerTime)) // whoever does not read misses them
+		}
+		if err != nil {
+			break
+		}
+	}
+	exit := c.process.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.exit = &exit
+	c.tellLocked()
+}
+
+// take adds output to the history and to the screen.
+func (c *Conn) take(p []byte) (answers []byte) {
+	if len(p) == 0 {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ring.write(p)
+	answers = c.screen.write(p)
+	fresh := c.tempo.first.IsZero()
+	c.tempo.wrote(time.Now())
+	close(c.moved)
+	c.moved = make(chan struct{})
+	if fresh {
+		c.wakeRecv()
+	}
+	return answers
+}
+
+// tellLocked lets all readers look.
+func (c *Conn) tellLocked() {
+	close(c.moved)
+	c.moved = make(chan struct{})
+	c.wakeRecv()
+}
+
+// wakeRecv makes Recv look.
+func (c *Conn) wakeRecv() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Send types a prompt, or interrupts by Ctrl-C. A prompt is refused with busy
+// while a person is typing.
+func (c *Conn) Send(ctx context.Context, command agents.Command) error {
+	switch command := command.(type) {
+	case *agents.Prompt:
+		return c.prompt(ctx, command)
+	case *agents.Interrupt:
+		return c.interrupt()
+	case *agents.Configure:
+		if command.Title != nil && command.Model == nil && command.Mode == nil && command.Effort == nil && command.PermissionMode == nil {
+			return nil
+		}
+	}
+	return protocol.Errorf(protocol.CodeCapabilityMissing, "a program on a terminal takes prompts and interrupts alone; type on the live terminal for anything else")
+}
+
+// prompt types a prompt's text and enters it.
+func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
+	text, err := textOf(p.Content)
+	if err != nil {
+		return err
+	}
+	c.rest(ctx, readyRest, time.Until(c.started.Add(readyTime)))
+	c.mu.Lock()
+	switch now := time.Now(); {
+	case c.exit != nil:
+		err = errEnded()
+	case c.lease.held(now).ClientID != "":
+		err = c.lease.refusal(now)
+	}
+	pasting := c.screen.sequences.pasting
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err := c.write(keysFor(text, pasting)); err != nil {
+		return err
+	}
+	if pasting {
+		c.rest(ctx, enterRest, enterTime)
+	}
+	if err := c.write(enter); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tempo.typed = time.Now()
+	c.tempo.interrupted = time.Time{}
+	c.wakeRecv()
+	return nil
+}
+
+// interrupt presses Ctrl-C. The turn ends soon, whatever the program does.
+func (c *Conn) interrupt() error {
+	c.mu.Lock()
+	c.tempo.interrupted = time.Now()
+	c.wakeRecv()
+	c.mu.Unlock()
+	return c.write(interrupt)
+}
+
+// write types keys.
+func (c *Conn) write(keys string) error {
+	n, err := c.process.Write([]byte(keys), time.Now().Add(typeTime))
+	switch {
+	case err == nil:
+		return nil
+	case c.ended():
+		return errEnded()
+	default:
+		return protocol.Errorf(protocol.CodeTimeout, "the program does not read what is typed: it took %d of %d bytes; interrupt it, or end the session", n, len(keys))
+	}
+}
+
+// ended tells whether the program has.
+func (c *Conn) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exit != nil
+}
+
+func errEnded() error {
+	return protocol.Errorf(protocol.CodeAgentNotRunning, "the program on the terminal has ended; the next prompt starts it again")
+}
+
+// rest waits until there was output and it rests, at most for the limit.
+func (c *Conn) rest(ctx context.Context, quiet, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		c.mu.Lock()
+		last, ended := c.tempo.last, c.exit != nil
+		c.mu.Unlock()
+		wait := quiet
+		if !last.IsZero() {
+			wait = time.Until(last.Add(quiet))
+		}
+		if ended || wait <= 0 {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// Recv returns AgentStarted, then the screen whenever it is due, the ends of
+// turns, and AgentExited.
+func (c *Conn) Recv() ([]agents.Report, error) {
+	for {
+		events, due := c.due(time.Now())
+		if len(events) > 0 {
+			return []agents.Report{{Events: events}}, nil
+		}
+		if c.over {
+			return nil, io.EOF
+		}
+		c.await(due)
+	}
+}
+
+// await waits for a moment, or for a wake; the zero moment never comes.
+func (c *Conn) await(at time.Time) {
+	if at.IsZero() {
+		<-c.wake
+		return
+	}
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-c.wake:
+	case <-timer.C:
+	}
+}
+
+// due returns what is to be told now, or when to look again.
+func (c *Conn) due(now time.Time) (events []protocol.Data, again time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	events, c.pending = c.pending, nil
+	if c.exit != nil {
+		if !c.over {
+			c.over = true
+			events = append(events, c.lastLocked()...)
+		}
+		return events, time.Time{}
+	}
+	tell, end := c.tempo.tellAt(), c.tempo.endAt()
+	ending := !end.IsZero() && !now.Before(end)
+	if ending && c.tempo.interrupted.IsZero() && !c.process.Foreground() {
+		ending, end = false, now.Add(forJob) // a shell's command still runs
+	}
+	if ending || (!tell.IsZero() && !now.Before(tell)) {
+		events = append(events, c.screenLocked(now)...)
+		tell = time.Time{}
+	}
+	if ending {
+		events = append(events, c.endLocked())
+		end = time.Time{}
+	}
+	return events, earlier(tell, end)
+}
+
+// screenLocked tells the screen, if it shows another text than last told.
+func (c *Conn) screenLocked(now time.Time) []protocol.Data {
+	rests := !now.Before(c.tempo.last.Add(c.tempo.pace.Settle))
+	c.tempo.first = time.Time{}
+	shown := c.screen.show()
+	text := strings.Join(shown.Lines, "\n")
+	if text == c.told {
+		return nil
+	}
+	c.told = text
+	c.items++
+	confidence := shown.Confidence
+	if !rests {
+		confidence = min(confidence, changing)
+	}
+	return []protocol.Data{&protocol.ItemCompleted{Item: screenItem(c.items, shownScreen{
+		Confidence: confidence, Text: text, Title: shown.Title, Offset: c.ring.end,
+	})}}
+}
+
+// endLocked ends the open turn.
+func (c *Conn) endLocked() protocol.Data {
+	outcome := protocol.OutcomeCompleted
+	if !c.tempo.interrupted.IsZero() {
+		outcome = protocol.OutcomeInterrupted
+	}
+	c.tempo.typed, c.tempo.interrupted = time.Time{}, time.Time{}
+	return &protocol.TurnEnded{Outcome: outcome}
+}
+
+// lastLocked tells the last screen and the end. A program that was told to end
+// and did has done what it was asked to.
+func (c *Conn) lastLocked() []protocol.Data {
+	events := c.screenLocked(time.Now())
+	if !c.tempo.typed.IsZero() && c.exit.Code != nil && *c.exit.Code == 0 {
+		events = append(events, c.endLocked())
+	}
+	return append(events, &protocol.AgentExited{ExitCode: c.exit.Code, Signal: c.exit.Signal})
+}
+
+// Close ends the program and everything that it has started.
+func (c *Conn) Close() error {
+	err := c.process.Stop(agents.StopOptions{})
+	c.reading.Wait()
+	return err
+}

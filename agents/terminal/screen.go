@@ -1,0 +1,110 @@
+package terminal
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/hinshun/vt10x"
+
+	"github.com/towline-dev/towline/protocol"
+)
+
+// How much a screen's text can be trusted (protocol.Screen.Confidence).
+const (
+	confident = 0.9
+	// broken: the emulator failed, and what it shows is incomplete until the
+	// program clears the screen.
+	broken = 0.1
+)
+
+// emulator is what a screen needs of a terminal emulator. It may panic.
+type emulator interface {
+	Write(p []byte) (int, error)
+	Resize(cols, rows int)
+	Size() (cols, rows int)
+	Cell(x, y int) vt10x.Glyph
+	Cursor() vt10x.Cursor
+	CursorVisible() bool
+	Title() string
+}
+
+// screen is the fold of a program's output: what a terminal shows after it.
+// It is used by one goroutine at a time.
+type screen struct {
+	emulator  emulator
+	sequences sequences
+	// answers gathers what the emulator has to say to the program.
+	answers bytes.Buffer
+	failed  bool
+}
+
+// newScreen returns an empty screen.
+func newScreen(rows, cols int) *screen {
+	s := &screen{}
+	s.emulator = vt10x.New(vt10x.WithSize(cols, rows), vt10x.WithWriter(&s.answers))
+	return s
+}
+
+// write takes output. It returns what the terminal answers to questions in it,
+// such as where the cursor is.
+func (s *screen) write(p []byte) (answers []byte) {
+	clean := s.sequences.clean(p)
+	s.guard(func() { _, _ = s.emulator.Write(clean) })
+	if s.sequences.cleared {
+		s.failed = false
+	}
+	answers = append(bytes.Clone(s.answers.Bytes()), s.sequences.answers()...)
+	s.answers.Reset()
+	return answers
+}
+
+// resize changes the size.
+func (s *screen) resize(rows, cols int) {
+	s.guard(func() { s.emulator.Resize(cols, rows) })
+}
+
+// guard calls the emulator. A panic in it costs the screen, not the server: a
+// new emulator starts from an empty one.
+func (s *screen) guard(f func()) {
+	cols, rows := s.emulator.Size()
+	defer func() {
+		if recover() != nil {
+			sequences := s.sequences
+			*s = *newScreen(rows, cols)
+			s.sequences, s.failed = sequences, true
+		}
+	}()
+	f()
+}
+
+// show returns what the screen shows.
+func (s *screen) show() protocol.Screen {
+	cols, rows := s.emulator.Size()
+	out := protocol.Screen{Rows: rows, Cols: cols, Lines: []string{}, Title: s.emulator.Title(), Confidence: confident}
+	if s.failed {
+		out.Confidence = broken
+	}
+	at := s.emulator.Cursor()
+	out.CursorRow, out.CursorCol, out.CursorVisible = at.Y, at.X, s.emulator.CursorVisible()
+	var line strings.Builder
+	for y := range rows {
+		line.Reset()
+		for x := range cols {
+			line.WriteRune(shown(s.emulator.Cell(x, y).Char))
+		}
+		out.Lines = append(out.Lines, strings.TrimRight(line.String(), " "))
+	}
+	for n := len(out.Lines); n > 0 && out.Lines[n-1] == ""; n-- {
+		out.Lines = out.Lines[:n-1]
+	}
+	return out
+}
+
+// shown is a cell's character; the emulator keeps control codes that it does
+// not know in cells, and nothing in cells that were never written.
+func shown(c rune) rune {
+	if c < ' ' || c == 0x7f {
+		return ' '
+	}
+	return c
+}

@@ -1,0 +1,256 @@
+package terminal
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf8"
+)
+
+// sequences prepares output for the emulator, which takes everything at face
+// value: a count of 10^18 keeps it busy for ever, a negative one makes it
+// panic, half a character at the end of a write is lost, and sequences with a
+// private mark that it does not know are done as if they had none. It also
+// follows the modes that the emulator does not, and answers what it leaves
+// unanswered.
+type sequences struct {
+	// rest is the beginning of a sequence or character whose end has not come.
+	rest []byte
+	// pasting: the program wants pasted text in brackets (mode 2004).
+	pasting bool
+	// cleared: the bytes at hand clear the screen.
+	cleared bool
+	// text is the string of an operating system command or the like, and kind
+	// its first character while it goes on.
+	text []byte
+	kind byte
+	// said is what the terminal answers.
+	said []byte
+}
+
+const (
+	esc = 0x1b
+	// maxSequence is how long a control sequence may be; the emulator cuts at
+	// 256 bytes.
+	maxSequence = 128
+	// deviceAttributes says that the terminal is a VT220 with colours.
+	deviceAttributes = "\x1b[?62;22c"
+	// maxText is how much is kept of a string, and maxAnswers of answers, in
+	// bytes.
+	maxText    = 256
+	maxAnswers = 1 << 10
+)
+
+// colours answers the questions for the colours of text and background.
+var colours = map[string]string{
+	"10;?": "\x1b]10;rgb:dddd/dddd/dddd\x1b\\",
+	"11;?": "\x1b]11;rgb:0000/0000/0000\x1b\\",
+}
+
+// clean returns what the emulator shall see of p, together with what was held
+// back before.
+func (s *sequences) clean(p []byte) []byte {
+	s.cleared = false
+	if len(s.rest) > 0 {
+		p = append(s.rest, p...)
+		s.rest = nil
+	}
+	out := make([]byte, 0, len(p))
+	for len(p) > 0 {
+		if s.kind != 0 {
+			out, p = s.string(out, p)
+			continue
+		}
+		n := bytes.IndexByte(p, esc)
+		if n < 0 {
+			n = wholeRunes(p)
+			s.rest = bytes.Clone(p[n:])
+			return append(out, p[:n]...)
+		}
+		out = append(out, p[:n]...)
+		p = p[n:]
+		size, whole := sequenceSize(p)
+		if !whole {
+			s.rest = bytes.Clone(p)
+			return out
+		}
+		out = s.take(out, p[:size])
+		p = p[size:]
+	}
+	return out
+}
+
+// sequenceSize returns the length of the sequence that p begins with, as far
+// as it is of interest here; not whole if its end has not come.
+func sequenceSize(p []byte) (size int, whole bool) {
+	if len(p) < 2 {
+		return 0, false
+	}
+	if p[1] != '[' {
+		return 2, true
+	}
+	for i, c := range p[2:] {
+		switch {
+		case c >= 0x40 && c <= 0x7e:
+			return i + 3, true
+		case c < 0x20 || c > 0x7e || i >= maxSequence:
+			return i + 2, true // no sequence: what is wrong stays outside
+		}
+	}
+	return 0, false
+}
+
+// take appends one sequence, if the emulator may see it.
+func (s *sequences) take(out, sequence []byte) []byte {
+	last := sequence[len(sequence)-1]
+	if bytes.IndexByte([]byte("]P_^Xk"), sequence[1]) >= 0 {
+		s.kind, s.text = last, nil
+		return out
+	}
+	if sequence[1] != '[' {
+		out = append(out, sequence...)
+		if last == 'c' { // a reset, of which the emulator does only a part
+			out = append(out, "\x1b[2J"...)
+			s.cleared = true
+		}
+		return out
+	}
+	if last < 0x40 || last == '[' {
+		return out
+	}
+	body := sequence[2 : len(sequence)-1]
+	private := len(body) > 0 && body[0] == '?'
+	switch {
+	case bytes.ContainsAny(body, "<=> !\"#$%&'()*+,-./:"):
+		return append(out, coloned(sequence)...)
+	case private && !bytes.ContainsRune([]byte("hlJK"), rune(last)):
+		return out
+	case private:
+		s.mode(string(body[1:]), last)
+	case last == 'c':
+		if number(body) == 0 {
+			s.say(deviceAttributes)
+		}
+		return out
+	case last == 'J' && number(body) == 2:
+		s.cleared = true
+	}
+	return bounded(out, sequence, body, last)
+}
+
+// string takes in a string up to its end: BEL, or the escape of what follows.
+// Of all strings the emulator sees the titles only; it would keep any number
+// of colours.
+func (s *sequences) string(out, p []byte) (more, rest []byte) {
+	n := bytes.IndexAny(p, "\x07\x1b")
+	end := n >= 0
+	if !end {
+		n = len(p)
+	}
+	s.text = append(s.text, p[:min(n, maxText-len(s.text))]...)
+	p = p[n:]
+	if !end {
+		return out, p
+	}
+	if p[0] == 0x07 {
+		p = p[1:]
+	}
+	if s.kind == ']' {
+		s.say(colours[string(s.text)])
+		if bytes.HasPrefix(s.text, []byte("0;")) || bytes.HasPrefix(s.text, []byte("2;")) {
+			out = append(out, esc, ']')
+			out = append(append(out, bytes.ToValidUTF8(s.text, nil)...), 0x07)
+		}
+	}
+	s.kind, s.text = 0, nil
+	return out, p
+}
+
+// say adds an answer, as long as the program does not ask for too many.
+func (s *sequences) say(answer string) {
+	if len(s.said)+len(answer) <= maxAnswers {
+		s.said = append(s.said, answer...)
+	}
+}
+
+// mode follows the modes that matter.
+func (s *sequences) mode(numbers string, last byte) {
+	for _, n := range bytes.Split([]byte(numbers), []byte{';'}) {
+		switch {
+		case string(n) == "2004" && last == 'h':
+			s.pasting = true
+		case string(n) == "2004" && last == 'l':
+			s.pasting = false
+		case (string(n) == "1049" || string(n) == "1047") && last == 'h':
+			s.cleared = true
+		}
+	}
+}
+
+// coloned lets colours through that are written with colons, as 38:5:1: the
+// emulator wants semicolons. Everything else with such marks is dropped.
+func coloned(sequence []byte) []byte {
+	if sequence[len(sequence)-1] != 'm' || bytes.ContainsAny(sequence[2:], "<=> !\"#$%&'()*+,-./") {
+		return nil
+	}
+	return bytes.ReplaceAll(sequence, []byte{':'}, []byte{';'})
+}
+
+// bounded appends a sequence whose counts are cut to what a screen can hold.
+func bounded(out, sequence, body []byte, last byte) []byte {
+	limit := 9999 // modes have four digits
+	if last != 'h' && last != 'l' {
+		limit = 1000
+	}
+	simple := true
+	for n := range bytes.SplitSeq(bytes.TrimPrefix(body, []byte{'?'}), []byte{';'}) {
+		simple = simple && number(n) <= limit
+	}
+	switch {
+	case simple:
+		return append(out, sequence...)
+	case body[0] == '?':
+		return out
+	}
+	out = append(out, esc, '[')
+	for i, n := range bytes.Split(body, []byte{';'}) {
+		if i > 0 {
+			out = append(out, ';')
+		}
+		out = strconv.AppendInt(out, int64(min(number(n), limit)), 10)
+	}
+	return append(out, last)
+}
+
+// number reads digits; anything else counts as 0, and much as a million.
+func number(digits []byte) int {
+	n := 0
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return 0
+		}
+		n = min(n*10+int(d-'0'), 1_000_000)
+	}
+	return n
+}
+
+// answers returns what is to be said to the program, and forgets it.
+func (s *sequences) answers() []byte {
+	said := s.said
+	s.said = nil
+	return said
+}
+
+// wholeRunes returns how many bytes of p are before a character that is not
+// complete.
+func wholeRunes(p []byte) int {
+	for i := 1; i <= min(utf8.UTFMax-1, len(p)); i++ {
+		tail := p[len(p)-i:]
+		if utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) {
+				return len(p) - i
+			}
+			break
+		}
+	}
+	return len(p)
+}
