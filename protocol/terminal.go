@@ -36,7 +36,7 @@ type TerminalFrame struct {
 	Offset int64 `json:"offset,omitempty"`
 	// From is the first byte that is lost, and Offset the first that follows:
 	// gap. Reason is history (too old), run (another life of the program) or
-	// ahead (the program has not written so much).
+	// ahead (the program has not written so much); goodbye: why, in a sentence.
 	From   int64  `json:"from,omitempty"`
 	Reason string `json:"reason,omitempty"`
 
@@ -56,8 +56,8 @@ type TerminalFrame struct {
 	// Screen is what the terminal shows: hello, screen.
 	Screen *Screen `json:"screen,omitempty"`
 
-	// Code and Message say why something was refused, or why the socket ends:
-	// refused, goodbye. After is the offset to go on from: goodbye.
+	// Code and Message say why something was refused: refused; goodbye has
+	// Code and Reason. After is the offset to go on from: goodbye.
 	Code    Code   `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
 	After   int64  `json:"after,omitempty"`

@@ -38,6 +38,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: healthPath, serve: s.health},
 		{method: "GET", path: "/v1/ws", scope: scopeRead, serve: s.openSocket, long: true},
 		{method: "GET", path: "/v1/sessions/{id}/ws", scope: scopeRead, serve: s.openSocket, long: true},
+		{method: "GET", path: "/v1/sessions/{id}/terminal", scope: scopeRead, serve: s.openTerminal, long: true},
 		{method: "GET", path: "/v1/sessions/{id}/events", scope: scopeRead, serve: s.events, long: true},
 
 		{method: "GET", path: "/v1/agents", scope: scopeRead, serve: s.listAgents},

@@ -37,6 +37,8 @@ type socket struct {
 	// session is nil until the socket is attached. Set before any other
 	// goroutine than run starts to use it.
 	session *session.Session
+	// terminal is what the socket shows instead of events; nil for events.
+	terminal *terminalPlace
 	// sent is the cursor after what was sent.
 	sent atomic.Uint64
 
@@ -216,6 +218,10 @@ func (k *socket) run() {
 
 // serve attaches the socket if the path did, and reads frames.
 func (k *socket) serve() {
+	if k.terminal != nil {
+		k.serveTerminal()
+		return
+	}
 	if k.session != nil {
 		if err := k.subscribe(); err != nil {
 			return
