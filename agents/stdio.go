@@ -44,8 +44,13 @@ type StdioOptions struct {
 	// InterruptAfter is how long an interrupt waits for the pipe before the
 	// signal is sent instead; 0 means 250 ms.
 	InterruptAfter time.Duration
-	// Ending are frames that Close writes first, such as an interrupt.
+	// Ending are frames that Close writes first, such as an interrupt. A
+	// translator that is an Ender makes them itself.
 	Ending [][]byte
+	// FramesOnly ends the opening at the first line that is no frame: a
+	// program that does not speak the agent's protocol would be waited for in
+	// vain.
+	FramesOnly bool
 	// Stop are the delays of Close.
 	Stop StopOptions
 }
@@ -69,6 +74,8 @@ type Stdio struct {
 	// waiting are reports that Recv has not returned yet.
 	waiting []Report
 	ready   bool
+	// stranger tells that a line was no frame where only frames may come.
+	stranger bool
 
 	// ended is used by Recv alone: AgentExited was returned.
 	ended bool
@@ -100,6 +107,7 @@ func OpenStdio(ctx context.Context, o StdioOptions) (*Stdio, error) {
 		s.ready = !o.AwaitReady
 	}
 	if err := s.awaitReady(ctx); err != nil {
+		s.o.Stop = neverReady
 		_ = s.Close()
 		s.process.stdout.close()
 		return nil, err
@@ -113,6 +121,9 @@ func (s *Stdio) awaitReady(ctx context.Context) error {
 	for {
 		if s.isReady() {
 			return nil
+		}
+		if s.isStranger() {
+			return s.startError("the agent writes to its standard output what is no message of its protocol; check its command line")
 		}
 		if ctx.Err() != nil {
 			return s.startError("the agent did not become ready in time")
@@ -133,6 +144,16 @@ func (s *Stdio) isReady() bool {
 	defer s.mu.Unlock()
 	return s.ready
 }
+
+func (s *Stdio) isStranger() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stranger
+}
+
+// neverReady stops an agent that has done nothing yet, so it need not be
+// waited for.
+var neverReady = StopOptions{TermAfter: 20 * time.Millisecond, KillAfter: 120 * time.Millisecond}
 
 // startError is agent_start_failed with the gist of standard error.
 func (s *Stdio) startError(what string) error {
@@ -203,12 +224,14 @@ func (s *Stdio) readBatch() ([]Report, error) {
 // answers.
 func (s *Stdio) translateLocked(line Line) Report {
 	if line.Long != nil {
+		s.stranger = s.o.FramesOnly && !s.ready
 		return Report{Events: []protocol.Data{&protocol.AgentUnparsed{
 			Error: fmt.Sprintf("a line of %d bytes is longer than the limit and was skipped", line.Long.Bytes), Location: "stdout",
 			Sample: line.Long.Head, RawHash: hex.EncodeToString(line.Long.SHA256[:]), Bytes: line.Long.Bytes,
 		}}}
 	}
 	if problem := notAFrame(line.Bytes); problem != "" {
+		s.stranger = s.o.FramesOnly && !s.ready
 		return s.withRaw(Report{Events: []protocol.Data{Unparsed(line.Bytes, problem)}}, line.Bytes)
 	}
 	out := s.o.Translator.Native(line.Bytes)
@@ -360,7 +383,7 @@ func (s *Stdio) Tell(f func() Report) {
 // Close ends the native session: the ending frames, then stdin's end, SIGTERM,
 // SIGKILL, sweep. Without options it takes 6 s at most.
 func (s *Stdio) Close() error {
-	if data, err := joinFrames(s.o.Ending); err == nil && len(data) > 0 {
+	if data, err := joinFrames(s.ending()); err == nil && len(data) > 0 {
 		if d, err := s.input.put(data); err == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
 			_ = s.input.await(ctx, d)
@@ -371,6 +394,17 @@ func (s *Stdio) Close() error {
 	err := s.process.Stop(s.o.Stop)
 	s.serving.Wait()
 	return err
+}
+
+// ending are the frames that end the native session.
+func (s *Stdio) ending() [][]byte {
+	e, ok := s.o.Translator.(Ender)
+	if !ok {
+		return s.o.Ending
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.Ending()
 }
 
 // notAFrame tells why a line cannot be a frame; empty if it may be one. It

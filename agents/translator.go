@@ -23,6 +23,12 @@ type Translator interface {
 	Command(c Command) (Output, error)
 }
 
+// Ender is a Translator that knows which frames end its native session.
+type Ender interface {
+	// Ending returns the frames that Close writes first.
+	Ending() [][]byte
+}
+
 // Output is what a frame or command leads to.
 type Output struct {
 	// Report goes to the session.

@@ -1,0 +1,152 @@
+package acp
+
+import (
+	"slices"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// Entry is the configuration of one agent: what to start, what to give it, and
+// what it does.
+type Entry struct {
+	// Name is the word that clients use; Title is for people, the name if
+	// empty.
+	Name, Title string
+	// Aliases are further names that recordings of it go by.
+	Aliases []string
+	// Command is the executable and its arguments. The executable is searched
+	// for by agents.Locator.
+	Command []string
+	// Env is set for the agent (NAME: value).
+	Env map[string]string
+	// Pass names variables that the agent takes over from the server's
+	// environment; a star at the end stands for the rest of the name.
+	Pass []string
+	// Keys are variables of which one is enough to reach the model; none if
+	// that is not known. Logins are the files, below the home folder, of which
+	// one tells of a login.
+	Keys, Logins []string
+	// Auth is the method to authenticate with if the agent asks for it, by the
+	// variable that must be set for it.
+	Auth map[string]string
+	// Capabilities are what the agent was seen to do.
+	Capabilities protocol.Capabilities
+	Quirks       Quirks
+}
+
+func (e Entry) title() string {
+	if e.Title == "" {
+		return e.Name
+	}
+	return e.Title
+}
+
+// basic are the capabilities that any agent has by the protocol; what it may
+// lack is not in it (docs/ADD-AN-AGENT.md).
+func basic() protocol.Capabilities {
+	return protocol.Capabilities{Streaming: true, ToolCalls: true, Permissions: true, Interrupt: true}
+}
+
+// Custom is the entry of an agent that is not known: its command is all there
+// is to know.
+func Custom(name string, command []string) Entry {
+	return Entry{Name: name, Command: command, Capabilities: basic()}
+}
+
+// Find returns the entry of a name or alias.
+func Find(name string) (Entry, bool) {
+	all := Entries()
+	i := slices.IndexFunc(all, func(e Entry) bool { return e.Name == name || slices.Contains(e.Aliases, name) })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return all[i], true
+}
+
+// Entries are the agents that are ready to use. Of gemini, qwen,
+// claude-agent-acp and opencode-acp there are recordings; the first three are
+// proven with the real program. The others are known by their command line
+// alone.
+func Entries() []Entry {
+	return append([]Entry{gemini(), qwen(), claudeAdapter(), openCode()}, untested()...)
+}
+
+func gemini() Entry {
+	c := basic()
+	c.Reasoning, c.Diffs, c.Always, c.Images, c.Files = true, true, true, true, true
+	c.Models, c.Modes, c.MCP, c.Usage = true, true, true, true
+	return Entry{
+		Name: "gemini", Title: "Gemini CLI", Command: []string{"gemini", "--acp"},
+		// Without it the CLI starts itself a second time (section 4).
+		Env:  map[string]string{"GEMINI_CLI_NO_RELAUNCH": "true"},
+		Pass: []string{"GEMINI_*", "GOOGLE_*"}, Keys: []string{"GEMINI_API_KEY", "GOOGLE_API_KEY"}, Logins: []string{".gemini/oauth_creds.json"},
+		Auth: map[string]string{"GEMINI_API_KEY": "gemini-api-key"}, Capabilities: c, Quirks: geminiQuirks,
+	}
+}
+
+func qwen() Entry {
+	c := basic()
+	c.Reasoning, c.Diffs, c.CommandOutput, c.Always, c.Plan, c.Images, c.Files = true, true, true, true, true, true, true
+	c.Resume, c.Models, c.Modes, c.MCP, c.Usage = true, true, true, true, true
+	return Entry{
+		Name: "qwen", Title: "Qwen Code", Command: []string{"qwen", "--acp"},
+		Env:  map[string]string{"QWEN_TELEMETRY_ENABLED": "false"},
+		Pass: []string{"QWEN_*", "OPENAI_*", "DASHSCOPE_*"}, Keys: []string{"OPENAI_API_KEY", "DASHSCOPE_API_KEY"}, Logins: []string{".qwen/oauth_creds.json"},
+		Auth: map[string]string{"OPENAI_API_KEY": "openai"}, Capabilities: c, Quirks: qwenQuirks,
+	}
+}
+
+func claudeAdapter() Entry {
+	c := basic()
+	c.Reasoning, c.Diffs, c.CommandOutput, c.Always, c.Questions, c.Plan = true, true, true, true, true, true
+	c.Images, c.Files, c.Resume, c.Models, c.Modes, c.MCP, c.Usage, c.Cost = true, true, true, true, true, true, true, true
+	return Entry{
+		Name: "claude-agent-acp", Title: "Claude Agent (ACP adapter)", Aliases: []string{"claude"}, Command: []string{"claude-agent-acp"},
+		Env: map[string]string{"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+		Pass: []string{
+			"ANTHROPIC_*", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
+			"CLAUDE_CODE_TMPDIR", "CLAUDE_CODE_MAX_RETRIES", "IS_SANDBOX",
+		},
+		Keys: []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"}, Logins: []string{".claude/.credentials.json"},
+		Capabilities: c, Quirks: claudeQuirks,
+	}
+}
+
+func openCode() Entry {
+	c := basic()
+	c.Reasoning, c.Diffs, c.CommandOutput, c.Always, c.Plan = true, true, true, true, true
+	c.Images, c.Files, c.Resume, c.Models, c.Modes, c.MCP, c.Usage, c.Cost = true, true, true, true, true, true, true, true
+	return Entry{
+		Name: "opencode-acp", Title: "OpenCode (ACP)", Aliases: []string{"opencode"}, Command: []string{"opencode", "acp"},
+		Pass:         []string{"OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"},
+		Capabilities: c, Quirks: openCodeQuirks,
+	}
+}
+
+// untested are known by their command line alone, so they are said to do what
+// the protocol wants of every agent.
+func untested() []Entry {
+	entries := []Entry{
+		{Name: "copilot", Title: "GitHub Copilot CLI", Command: []string{"copilot", "--acp"}, Pass: []string{"COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"}},
+		{Name: "goose", Title: "Goose", Command: []string{"goose", "acp"}, Pass: []string{"GOOSE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"}},
+		{Name: "codex-acp", Title: "Codex (ACP adapter)", Command: []string{"codex-acp"}, Pass: []string{"CODEX_*", "OPENAI_*"}},
+		{Name: "cursor", Title: "Cursor CLI", Command: []string{"cursor-agent", "acp"}, Pass: []string{"CURSOR_*"}},
+		{Name: "auggie", Title: "Auggie", Command: []string{"auggie", "--acp"}, Pass: []string{"AUGMENT_*"}},
+		{Name: "kimi", Title: "Kimi Code CLI", Command: []string{"kimi", "acp"}, Pass: []string{"KIMI_*", "MOONSHOT_*"}},
+	}
+	for i := range entries {
+		entries[i].Capabilities = basic()
+	}
+	return entries
+}
+
+// Replayer returns what replays recordings of an ACP agent: one of the entries
+// by name or alias, or any other without quirks.
+func Replayer(name string) agents.Replayer {
+	e, ok := Find(name)
+	if !ok {
+		e = Custom(name, nil)
+	}
+	return New(Options{Entry: e})
+}
