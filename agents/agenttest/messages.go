@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
-	"sync"
 	"testing"
 )
 
@@ -18,15 +17,12 @@ import (
 type Messages struct {
 	server *httptest.Server
 	tools  func(Do) Call
-
-	mu       sync.Mutex
-	scripts  map[string]*Script
-	requests []*Request
+	book
 }
 
 // NewMessages starts a server.
 func NewMessages(t testing.TB) *Messages {
-	m := &Messages{tools: claudeTool, scripts: map[string]*Script{}}
+	m := &Messages{tools: claudeTool}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/messages", m.messages)
 	mux.HandleFunc("POST /v1/messages/count_tokens", m.countTokens)
@@ -42,24 +38,6 @@ func NewMessages(t testing.TB) *Messages {
 
 // URL is the server's address, for ANTHROPIC_BASE_URL.
 func (m *Messages) URL() string { return m.server.URL }
-
-// On registers the script that answers prompts with the marker of name. A
-// script of the same name is replaced. A conversation that goes on beyond the
-// rounds is answered with a text that says so.
-func (m *Messages) On(name string, rounds ...Round) *Script {
-	s := newScript(name, rounds)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.scripts[name] = s
-	return s
-}
-
-// Requests are all requests so far, oldest first.
-func (m *Messages) Requests() []*Request {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return append([]*Request(nil), m.requests...)
-}
 
 // head answers the CLI's look whether its vendor is there.
 func (m *Messages) head(w http.ResponseWriter, r *http.Request) {
@@ -116,35 +94,6 @@ func (m *Messages) read(w http.ResponseWriter, r *http.Request) (*Request, bool)
 	request.place(body.Messages)
 	m.record(request)
 	return request, true
-}
-
-// record keeps a request for the test.
-func (m *Messages) record(r *Request) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.requests = append(m.requests, r)
-	if s := m.scripts[r.Script]; s != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.requests = append(s.requests, r)
-	}
-}
-
-// due finds the round that answers a request. The script is nil, and the
-// round a text that says why, if there is none.
-func (m *Messages) due(r *Request) (*Script, Round) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.scripts[r.Script]
-	switch {
-	case r.Script == "":
-		return nil, Play(Say("This prompt names no script."))
-	case s == nil:
-		return nil, Play(Say("There is no script " + r.Script + "."))
-	case r.Round >= len(s.rounds):
-		return nil, Play(Say("The script " + r.Script + " has no round " + strconv.Itoa(r.Round) + "."))
-	}
-	return s, s.rounds[r.Round]
 }
 
 // failure is the failure that is due, nil for none or no script.
