@@ -34,6 +34,9 @@ type Installation struct {
 	// (linux-x64, linux-arm64-musl, darwin-arm64). Where libc is musl and no
 	// such entry exists, the one without -musl is taken.
 	Platforms map[string]Package
+	// Node, if set, is what is installed instead of a platform's package: a
+	// program for Node with its dependencies (install_node.go).
+	Node *NodeTree
 
 	// atUnpacked, if set, runs when all is unpacked and nothing in place yet.
 	atUnpacked func()
@@ -102,6 +105,9 @@ func (i *Installation) Install(ctx context.Context, progress func(protocol.Insta
 
 // pkg returns this machine's package.
 func (i *Installation) pkg() (Package, error) {
+	if i.Node != nil {
+		return Package{Name: i.Node.Name, Version: i.Version, File: i.Node.File, Size: i.Node.Size}, nil
+	}
 	name := platform()
 	p, ok := i.Platforms[name]
 	if !ok {

@@ -14,6 +14,7 @@ import (
 // Causes of a failed installation.
 var (
 	errNotFound    = errors.New("the registry has no such package")
+	errNoNPM       = errors.New("no npm")
 	errNoRegistry  = errors.New("no npm and no registry")
 	errInsecure    = errors.New("the registry is not reached over https")
 	errLogin       = errors.New("the registry wants a login")
@@ -50,6 +51,8 @@ func (i *Installation) explain(p Package, err error) *protocol.Error {
 		return installFailed("the installation was given up before it ended; start it again")
 	case errors.Is(err, errNotFound):
 		return installFailed("the registry has no %s; check the registry that npm is configured for", p.spec())
+	case errors.Is(err, errNoNPM):
+		return installFailed("%s is a program for Node, and npm is not on PATH; install Node 20 or newer with npm, and install again", i.Agent)
 	case errors.Is(err, errNoRegistry):
 		return installFailed("npm is not on PATH and no package registry is configured; install npm, or set NPM_CONFIG_REGISTRY to your registry's https address")
 	case errors.Is(err, errInsecure):

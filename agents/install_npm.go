@@ -84,13 +84,21 @@ func (n npmRun) integrity(ctx context.Context) (string, error) {
 
 // pack runs npm pack and reports how much has come meanwhile.
 func (n npmRun) pack(ctx context.Context) error {
+	return n.watched(func() error {
+		_, err := n.exec(ctx, "pack", n.pkg.spec(), "--pack-destination", n.tmp, "--json")
+		return err
+	})
+}
+
+// watched reports how much has come while download runs.
+func (n npmRun) watched(download func() error) error {
 	n.report(protocol.InstallProgress{Phase: "download", Total: n.pkg.Size})
 	finished, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
 		n.watch(finished)
 	}()
-	_, err := n.exec(ctx, "pack", n.pkg.spec(), "--pack-destination", n.tmp, "--json")
+	err := download()
 	close(finished)
 	<-watched
 	return err

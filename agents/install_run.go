@@ -137,6 +137,9 @@ func (i *Installation) bring(ctx context.Context, p Package, report func(protoco
 		return err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
+	if i.Node != nil {
+		return i.bringTree(ctx, p, tmp, report)
+	}
 
 	tarball, integrity, err := i.download(ctx, p, tmp, report)
 	if err != nil {
