@@ -50,6 +50,9 @@ var todoEnv = map[string]string{"CLAUDE_CODE_ENABLE_TASKS": "0"}
 // when it is this test's turn.
 func claudeHome(t testing.TB) (path string, home *agenttest.Home, m *agenttest.Messages) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("drives the real Claude Code")
+	}
 	path = agenttest.Claude(t)
 	clis <- struct{}{}
 	t.Cleanup(func() { <-clis })
