@@ -81,18 +81,18 @@ type turnParams struct {
 // thread does not have yet.
 func (t *translator) startTurn(p *sentPrompt) []byte {
 	params := turnParams{ThreadID: t.root.id, Input: p.input, ClientID: p.clientID}
-	now, had := t.settings, t.sent
+	now, had := t.settings.native(), t.sent
 	if now.model != had.model {
 		params.Model = now.model
 	}
 	if now.effort != had.effort {
 		params.Effort = now.effort
 	}
-	if now.approvalPolicy() != had.approvalPolicy() || now.sandbox() != had.sandbox() {
-		params.ApprovalPolicy, params.SandboxPolicy = now.approvalPolicy(), now.sandboxPolicy()
+	if now.approval != had.approval || now.sandbox != had.sandbox {
+		params.ApprovalPolicy, params.SandboxPolicy = now.approval, t.settings.sandboxPolicy()
 	}
 	if now.plan != had.plan || (now.plan && now != had) {
-		params.Collaboration = now.collaboration()
+		params.Collaboration = t.settings.collaboration()
 	}
 	t.sent = now
 	return t.call(callTurn, "turn/start", params, p)
@@ -156,8 +156,11 @@ func (t *translator) compactAccepted(p *sentPrompt, in jsonrpc.Incoming, o *outp
 func (t *translator) refused(p *sentPrompt, e *jsonrpc.Error, o *output) {
 	t.dropPrompt(p)
 	code, message := "agent_refused", "Codex refused the prompt: "+cleanLine(e.Message)
-	if strings.Contains(string(e.Data), "input_too_large") {
+	switch {
+	case strings.Contains(string(e.Data), "input_too_large"):
 		code, message = string(protocol.CodeTooLarge), tooLarge().Message
+	case e.Code == codeOverdue:
+		code, message = string(protocol.CodeTimeout), "Codex did not answer; prompt again, and if that fails end the session"
 	}
 	if t.turn.open {
 		o.emit(&protocol.ErrorEvent{Code: code, Message: message})

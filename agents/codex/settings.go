@@ -1,6 +1,7 @@
 package codex
 
 import (
+	"regexp"
 	"slices"
 
 	"github.com/towline-dev/towline/agents"
@@ -119,6 +120,19 @@ func (s settings) sandboxPolicy() map[string]any {
 	}
 }
 
+// native are settings as a thread has them.
+type native struct {
+	model, effort, approval, sandbox string
+	plan                             bool
+}
+
+func (s settings) native() native {
+	return native{s.model, s.effort, s.approvalPolicy(), s.sandbox(), s.plan}
+}
+
+// sandboxNames maps the sandbox as answers write it to how requests do.
+var sandboxNames = map[string]string{"readOnly": "read-only", "workspaceWrite": "workspace-write", "dangerFullAccess": "danger-full-access"}
+
 // collaboration is the native form of the mode. It replaces model and effort
 // of the thread, so they go with it.
 func (s settings) collaboration() map[string]any {
@@ -186,4 +200,21 @@ func permissionModes() []protocol.Mode {
 		{ID: modePlan, Name: "Plan", Description: "Reads only; asks nothing and changes nothing"},
 		{ID: modeBypass, Name: "Bypass", Description: "Runs everything without sandbox and without asking"},
 	}
+}
+
+var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// checkServers refuses MCP servers that the CLI could not use.
+func checkServers(servers map[string]protocol.MCPServer) error {
+	for name, s := range servers {
+		switch {
+		case !serverName.MatchString(name):
+			return protocol.Errorf(protocol.CodeInvalidRequest, "the name of an MCP server must be 1 to 64 letters, digits, dashes or underscores")
+		case s.Command == "" && s.URL == "":
+			return protocol.Errorf(protocol.CodeInvalidRequest, "the MCP server %s needs a command, or a url", name)
+		case s.Type == "sse":
+			return protocol.Errorf(protocol.CodeInvalidRequest, "Codex speaks no SSE with MCP servers; give the MCP server %s a command, or a url of type http", name)
+		}
+	}
+	return nil
 }

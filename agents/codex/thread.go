@@ -127,6 +127,11 @@ func (t *translator) opened(in jsonrpc.Incoming, o *output) error {
 		Model  string `json:"model"`
 		Effort string `json:"reasoningEffort"`
 		Cwd    string `json:"cwd"`
+		// Policy is a word, or an object that is none of ours.
+		Policy  json.RawMessage `json:"approvalPolicy"`
+		Sandbox struct {
+			Type string `json:"type"`
+		} `json:"sandbox"`
 	}
 	if json.Unmarshal(in.Result, &r) != nil || r.Thread.ID == "" {
 		t.failure = protocol.Errorf(protocol.CodeAgentStartFailed, "Codex answered the opening of a thread with something else; install the version that this server is made for")
@@ -137,8 +142,10 @@ func (t *translator) opened(in jsonrpc.Incoming, o *output) error {
 	t.threads[t.root.id] = t.root
 	o.claimed = append(o.claimed, t.root.id)
 	t.settings.model = r.Model
-	t.sent = t.settings
-	t.sent.effort, t.sent.plan = r.Effort, false // thread requests take neither
+	// What the thread really has: one that was still loaded keeps its own
+	// (PROTOCOL.md section 4). The first turn brings what is missing.
+	t.sent = native{model: r.Model, effort: r.Effort, sandbox: sandboxNames[r.Sandbox.Type]}
+	_ = json.Unmarshal(r.Policy, &t.sent.approval) // another shape is another policy
 	if t.settings.effort == "" {
 		t.settings.effort = r.Effort
 	}
@@ -162,7 +169,7 @@ func openError(e *jsonrpc.Error) *protocol.Error {
 	case strings.Contains(e.Message, "no rollout found"):
 		return protocol.Errorf(protocol.CodeAgentStartFailed,
 			"Codex does not know the native session to resume (%s); start a new session, or check the id and the server's state folder", cleanLine(e.Message))
-	case strings.Contains(e.Message, "invalid thread id"):
+	case strings.Contains(e.Message, "invalid thread id"), strings.Contains(e.Message, "invalid session id"):
 		return protocol.Errorf(protocol.CodeInvalidRequest, "resume must be the UUID of a Codex thread")
 	case strings.Contains(e.Message, "active writer"):
 		return protocol.Errorf(protocol.CodeAgentStartFailed, "another Codex process has this thread open; end it and try again")

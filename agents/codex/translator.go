@@ -32,7 +32,7 @@ type translator struct {
 
 	settings settings
 	// sent are the settings that the thread has.
-	sent settings
+	sent native
 
 	turn    turn
 	prompts []*sentPrompt
@@ -104,6 +104,10 @@ const (
 	callName
 	callCompact
 )
+
+// codeOverdue is the code of the error that stands for an answer that never
+// came.
+const codeOverdue = -1
 
 // call makes a request.
 func (t *translator) call(kind callKind, method string, params any, prompt *sentPrompt) []byte {

@@ -82,16 +82,6 @@ func (p *Peer) Refuse(id ID, code int, why string) []byte {
 	return p.encode(message{ID: &id, Error: &Error{Code: code, Message: why}})
 }
 
-// Forget drops the calls whose tags match: nobody waits for their responses,
-// which will be strays.
-func (p *Peer) Forget(match func(tag any) bool) {
-	for id, tag := range p.open {
-		if match(tag) {
-			delete(p.open, id)
-		}
-	}
-}
-
 // Errors of lines that are no messages.
 var (
 	errJSON  = errors.New("the line is not JSON")
@@ -145,4 +135,21 @@ func (p *Peer) encode(m message) []byte {
 		m.Version = "2.0"
 	}
 	return raw(m)
+}
+
+// Open returns the calls that wait for their responses, in no order.
+func (p *Peer) Open() []ID {
+	ids := make([]ID, 0, len(p.open))
+	for id := range p.open {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Drop gives up a call: its response will be a stray. It returns the call's
+// tag, and false if the call is not open.
+func (p *Peer) Drop(id ID) (tag any, ok bool) {
+	tag, ok = p.open[id]
+	delete(p.open, id)
+	return tag, ok
 }

@@ -90,11 +90,19 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
-func TestForget(t *testing.T) {
+func TestDrop(t *testing.T) {
 	p := &Peer{}
 	p.Call("a", nil, "a")
 	p.Call("b", nil, "b")
-	p.Forget(func(tag any) bool { return tag == "a" })
+	if open := p.Open(); len(open) != 2 {
+		t.Errorf("open: %v", open)
+	}
+	if tag, ok := p.Drop(Number(1)); tag != "a" || !ok {
+		t.Errorf("got %v, %t", tag, ok)
+	}
+	if _, ok := p.Drop(Number(1)); ok {
+		t.Error("dropped twice")
+	}
 	if in := receive(t, p, `{"id":1,"result":{}}`); in.Kind != Stray {
 		t.Errorf("got %+v", in)
 	}

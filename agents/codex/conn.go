@@ -1,0 +1,117 @@
+package codex
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// leaveTime is how long Close waits for the process's last answer. One that is
+// silent for longer is stopped.
+const leaveTime = 5 * time.Second
+
+// conn is one session's connection to the shared process.
+type conn struct {
+	server  *server
+	t       *translator
+	keepRaw bool
+	// release gives the place in the process back, once.
+	release func()
+
+	// ready is closed when the thread was opened or refused; away when the
+	// process has answered our last request.
+	ready, away         chan struct{}
+	readyOnce, awayOnce sync.Once
+	closeOnce           sync.Once
+	closeErr            error
+
+	mu sync.Mutex
+	// more is signalled when reports came or the end did.
+	more    sync.Cond
+	waiting []agents.Report
+	ended   bool
+}
+
+var _ agents.Conn = (*conn)(nil)
+
+func newConn(s *server, t *translator, keepRaw bool, release func()) *conn {
+	c := &conn{server: s, t: t, keepRaw: keepRaw, release: release, ready: make(chan struct{}), away: make(chan struct{})}
+	c.more.L = &c.mu
+	return c
+}
+
+// push gives a report to Recv.
+func (c *conn) push(r agents.Report) {
+	if len(r.Events) == 0 && len(r.Raw) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.waiting = append(c.waiting, r)
+		c.more.Signal()
+	}
+}
+
+// end lets Recv end after what waits, and last.
+func (c *conn) end(last ...agents.Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.waiting = append(c.waiting, last...)
+		c.ended = true
+		c.more.Broadcast()
+	}
+}
+
+func (c *conn) opened() { c.readyOnce.Do(func() { close(c.ready) }) }
+func (c *conn) left()   { c.awayOnce.Do(func() { close(c.away) }) }
+
+// Recv returns the next reports: first AgentStarted. If the process ended, the
+// last is AgentExited.
+func (c *conn) Recv() ([]agents.Report, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.waiting) == 0 && !c.ended {
+		c.more.Wait()
+	}
+	if len(c.waiting) == 0 {
+		return nil, io.EOF
+	}
+	batch := c.waiting
+	c.waiting = nil
+	return batch, nil
+}
+
+// Send hands a command to the process.
+func (c *conn) Send(ctx context.Context, command agents.Command) error {
+	c.mu.Lock()
+	ended := c.ended
+	c.mu.Unlock()
+	if ended {
+		return notOpen()
+	}
+	return c.server.send(ctx, &forward{command, c})
+}
+
+// Close ends the thread: its turn and its commands stop, and the process, if
+// nobody else needs it, a while later.
+func (c *conn) Close() error {
+	c.closeOnce.Do(func() {
+		c.closeErr = c.server.detach(c)
+		c.end()
+		c.release()
+	})
+	return c.closeErr
+}
+
+// exited tells that the process has ended.
+func (c *conn) exited(d *protocol.AgentExited) {
+	c.end(agents.Report{Events: []protocol.Data{d}})
+	c.opened()
+	c.left()
+}

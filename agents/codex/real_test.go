@@ -1,0 +1,265 @@
+package codex
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// realAgent is the agent with the real CLI and a scripted model. All that it
+// can write is in a folder of the test's.
+func realAgent(t *testing.T, m *responses) (*Agent, string) {
+	t.Helper()
+	path := agenttest.Installed(t, agents.CodexInstallation(agenttest.CacheDir(t)))
+	if err := agenttest.RequireLoopback(m.URL); err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, work := filepath.Join(root, "user"), filepath.Join(root, "work")
+	for _, dir := range []string{user, work} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := `model = "gpt-5.5"
+model_provider = "fake"
+[model_providers.fake]
+name = "Fake"
+base_url = "` + m.URL + `/v1"
+wire_api = "responses"
+env_key = "FAKE_API_KEY"
+requires_openai_auth = false
+request_max_retries = 0
+stream_max_retries = 0
+[analytics]
+enabled = false
+[otel]
+exporter = "none"
+metrics_exporter = "none"
+trace_exporter = "none"
+`
+	if err := os.WriteFile(filepath.Join(user, configFile), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := New(Options{
+		Locator: &agents.Locator{Flags: map[string]string{"codex": path}},
+		Environ: func() []string {
+			return []string{"HOME=" + user, "CODEX_HOME=" + user, "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "FAKE_API_KEY=fake-key", "TMPDIR=" + root}
+		},
+		StateDir: filepath.Join(root, "state"), Grace: time.Hour,
+	})
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a, work
+}
+
+// open opens a connection; the test ends it.
+func open(t *testing.T, a *Agent, s agents.Start) agents.Conn {
+	t.Helper()
+	conn, err := a.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return conn
+}
+
+// send hands a command over.
+func send(t *testing.T, conn agents.Conn, c agents.Command) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := conn.Send(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func textPrompt(text string) *agents.Prompt {
+	return &agents.Prompt{PromptID: "m1", Content: []agents.Content{{Part: protocol.TextPart(text)}}}
+}
+
+// readUntil reads until an event of the type came, and returns all before.
+func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType, see func(protocol.Data)) []protocol.Data {
+	t.Helper()
+	var events []protocol.Data
+	for {
+		reports, err := conn.Recv()
+		if err != nil {
+			t.Fatalf("no %s in\n%s%v", last, ndjson(t, events), err)
+		}
+		for _, r := range reports {
+			for _, d := range r.Events {
+				events = append(events, d)
+				if see != nil {
+					see(d)
+				}
+				if d.EventType() == last {
+					return events
+				}
+			}
+		}
+	}
+}
+
+// want checks that text holds the parts, in that order.
+func want(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	rest := text
+	for _, p := range parts {
+		i := strings.Index(rest, p)
+		if i < 0 {
+			t.Fatalf("no %s (in its place) in:\n%s", p, text)
+		}
+		rest = rest[i+len(p):]
+	}
+}
+
+// A turn of text, and a command that is asked for, allowed and run.
+func TestRealTurnAndApproval(t *testing.T) {
+	m := newResponses(t, map[string][]string{
+		"say":  {"Hello there."},
+		"make": {execCommand("1", "echo made; touch made.txt"), "Made it."},
+	})
+	a, work := realAgent(t, m)
+	conn := open(t, a, agents.Start{SessionID: "s1", Directory: work})
+	checked := newChecker(t)
+	see := func(d protocol.Data) {
+		checked.see(d)
+		if p, ok := d.(*protocol.PermissionRequested); ok {
+			c := &agents.Decide{PermissionID: p.Permission.PermissionID, Option: p.Permission.Options[0]}
+			checked.command(c)
+			send(t, conn, c)
+		}
+	}
+	send(t, conn, textPrompt("say"))
+	want(t, ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded, see)), `"agent.started"`, `"session.started"`, `"turn.started"`, `Hello there.`, `"turn.ended","data":{"outcome":"completed"`)
+	send(t, conn, textPrompt("make"))
+	got := ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded, see))
+	want(t, got, `"permission.requested"`, `"command":"echo made; touch made.txt"`, `"exit_code":0`, "Made it.", `"completed"`)
+	if _, err := os.Stat(filepath.Join(work, "made.txt")); err != nil {
+		t.Error(err)
+	}
+	info := a.Info(t.Context())
+	if info.Status != "ready" || info.Version != agents.CodexVersion || info.Process.Status != "running" || info.Process.PID == 0 || info.Process.Restarts != 0 {
+		t.Errorf("got %+v, process %+v", info, info.Process)
+	}
+}
+
+// Two sessions have one process; an interrupt ends a turn and its command, and
+// leaves the other session alone.
+func TestRealInterrupt(t *testing.T) {
+	m := newResponses(t, map[string][]string{
+		"talk":  {"I talk\nhold"},
+		"sleep": {execCommand("1", "echo begun; sleep 300")},
+		"say":   {"Still here."},
+	})
+	a, work := realAgent(t, m)
+	conn := open(t, a, agents.Start{SessionID: "s1", Directory: work, PermissionMode: "bypass"})
+	other := open(t, a, agents.Start{SessionID: "s2", Directory: work})
+
+	send(t, conn, textPrompt("talk"))
+	<-m.held
+	readUntil(t, conn, protocol.TypeItemDelta, nil)
+	send(t, conn, &agents.Interrupt{})
+	want(t, ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded, nil)), `"status":"interrupted"`, "I talk", `"outcome":"interrupted"`)
+
+	send(t, conn, textPrompt("sleep"))
+	readUntil(t, conn, protocol.TypeItemStarted, nil)
+	send(t, conn, &agents.Interrupt{})
+	want(t, ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded, nil)), `"status":"interrupted"`, "sleep 300", `"outcome":"interrupted"`)
+
+	send(t, other, textPrompt("say"))
+	want(t, ndjson(t, readUntil(t, other, protocol.TypeTurnEnded, nil)), "Still here.", `"completed"`)
+	if p := a.Info(t.Context()).Process; p.Restarts != 0 {
+		t.Errorf("got %+v", p)
+	}
+}
+
+// SIGKILL in the middle of a turn ends both sessions' connections; each goes
+// on with its thread in a new process.
+func TestRealKillAndResume(t *testing.T) {
+	m := newResponses(t, map[string][]string{
+		"remember heron": {"I remember."},
+		"talk":           {"I talk\nhold"},
+		"which word":     {"It was heron."},
+	})
+	a, work := realAgent(t, m)
+	conn := open(t, a, agents.Start{SessionID: "s1", Directory: work})
+	send(t, conn, textPrompt("remember heron"))
+	events := readUntil(t, conn, protocol.TypeTurnEnded, nil)
+	native := ""
+	for _, d := range events {
+		if u, ok := d.(*protocol.SessionUpdated); ok && u.NativeSessionID != nil {
+			native = *u.NativeSessionID
+		}
+	}
+	send(t, conn, textPrompt("talk"))
+	<-m.held
+	if err := syscall.Kill(a.Info(t.Context()).Process.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	want(t, ndjson(t, readUntil(t, conn, protocol.TypeAgentExited, nil)), `"agent.exited","data":{"signal":"SIGKILL"`)
+	if _, err := conn.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
+	}
+	if err := conn.Send(t.Context(), textPrompt("x")); protocol.CodeOf(err) != protocol.CodeAgentNotRunning {
+		t.Errorf("got %v", err)
+	}
+
+	again := open(t, a, agents.Start{SessionID: "s1", Directory: work, Resume: native})
+	send(t, again, textPrompt("which word"))
+	want(t, ndjson(t, readUntil(t, again, protocol.TypeTurnEnded, nil)), `"resumed":true`, "It was heron.", `"completed"`)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	want(t, m.input, "remember heron", "which word")
+	if p := a.Info(t.Context()).Process; p.Restarts != 1 || p.Status != "running" || p.LastError == "" {
+		t.Errorf("got %+v", p)
+	}
+}
+
+// What the CLI takes silently is refused.
+func TestRealChecks(t *testing.T) {
+	a, work := realAgent(t, newResponses(t, nil))
+	for what, s := range map[string]agents.Start{
+		"model":    {Directory: work, Model: "gpt-0"},
+		"effort":   {Directory: work, Effort: "much"},
+		"effort 2": {Directory: work, Model: "gpt-5.5", Effort: "ultra"},
+		"folder":   {Directory: filepath.Join(work, "none")},
+		"resume":   {Directory: work, Resume: "no uuid"},
+	} {
+		_, err := a.Open(t.Context(), s)
+		if protocol.CodeOf(err) != protocol.CodeInvalidRequest {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := a.Check(s); what != "resume" && protocol.CodeOf(err) != protocol.CodeInvalidRequest {
+			t.Errorf("%s: Check: %v", what, err)
+		}
+	}
+	_, err := a.Open(t.Context(), agents.Start{Directory: work, Resume: "01a204ce-0000-7000-8000-000000000000"})
+	if protocol.CodeOf(err) != protocol.CodeAgentStartFailed || !strings.Contains(err.Error(), "does not know the native session") {
+		t.Errorf("got %v", err)
+	}
+	if err := a.Check(agents.Start{Directory: work, Model: "gpt-5.5", Effort: "high"}); err != nil {
+		t.Error(err)
+	}
+}

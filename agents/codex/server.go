@@ -1,0 +1,280 @@
+package codex
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/jsonrpc"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// The limits of a process's silence.
+const (
+	// startTime is how long the handshake may take.
+	startTime = 30 * time.Second
+	// answerTime is how long a request may wait for its answer.
+	answerTime = 30 * time.Second
+)
+
+// server is one running process. Its goroutines end with the process; wait
+// waits for them.
+type server struct {
+	stdio   *agents.Stdio
+	pid     int
+	version string
+	facts   facts
+	started time.Time
+	// silence is answerTime, shorter in tests.
+	silence time.Duration
+	// asked wakes the watch when a request was written.
+	asked chan struct{}
+	done  chan struct{}
+	tasks sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[*conn]bool
+	exit  *protocol.AgentExited
+}
+
+// startServer starts a process and waits for its handshake. ended is called
+// once, when the process has ended and everyone was told.
+func startServer(ctx context.Context, o agents.StdioOptions, silence time.Duration, ended func(*server)) (*server, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	h := newHub()
+	o.Translator = h
+	stdio, err := agents.OpenStdio(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		stdio: stdio, version: o.Version, facts: h.facts, started: time.Now(), silence: silence,
+		asked: make(chan struct{}, 1), done: make(chan struct{}), conns: map[*conn]bool{},
+	}
+	s.tasks.Go(func() { s.read(ended) })
+	if h.refused != "" {
+		_ = s.stop()
+		s.wait()
+		return nil, protocol.Errorf(protocol.CodeAgentStartFailed, "Codex refused the connection: %s", cleanLine(h.refused))
+	}
+	s.tasks.Go(s.watch)
+	return s, nil
+}
+
+// read drains the process until its end. All that it means for a session the
+// hub has handed on already.
+func (s *server) read(ended func(*server)) {
+	exit := &protocol.AgentExited{Message: "the Codex process ended"}
+	for {
+		reports, err := s.stdio.Recv()
+		for _, r := range reports {
+			for _, d := range r.Events {
+				switch d := d.(type) {
+				case *protocol.AgentStarted:
+					s.mu.Lock()
+					s.pid = d.PID
+					s.mu.Unlock()
+				case *protocol.AgentExited:
+					exit = d
+				case *protocol.AgentUnparsed:
+					s.tellAll(d) // a line that was no frame
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+	}
+	s.mu.Lock()
+	s.exit = exit
+	conns := s.conns
+	s.conns = nil
+	s.mu.Unlock()
+	close(s.done)
+	for c := range conns {
+		c.exited(exit)
+	}
+	ended(s)
+}
+
+// tellAll tells every session.
+func (s *server) tellAll(d protocol.Data) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.push(agents.Report{Events: []protocol.Data{d}})
+	}
+}
+
+// open opens a thread. The error is a *protocol.Error.
+func (s *server) open(ctx context.Context, set setup, release func()) (*conn, error) {
+	c := newConn(s, newTranslator(set, nil), set.start.KeepRaw, release)
+	s.mu.Lock()
+	if s.conns == nil {
+		s.mu.Unlock()
+		return nil, notOpen()
+	}
+	s.conns[c] = true
+	c.push(agents.Report{Events: []protocol.Data{&protocol.AgentStarted{PID: s.pid, Version: s.version}}})
+	s.mu.Unlock()
+	if err := s.send(ctx, &attach{c: c}); err != nil {
+		s.forget(c)
+		return nil, err
+	}
+	select {
+	case <-c.ready:
+	case <-ctx.Done():
+		_ = s.detach(c)
+		return nil, protocol.Errorf(protocol.CodeTimeout, "Codex did not open the thread in time; try again, or restart the server if it stays so")
+	}
+	if err := s.openError(c); err != nil {
+		_ = s.detach(c)
+		return nil, err
+	}
+	return c, nil
+}
+
+// openError says why a thread that is not open is not.
+func (s *server) openError(c *conn) error {
+	s.mu.Lock()
+	exit := s.exit
+	s.mu.Unlock()
+	if exit != nil {
+		return protocol.Errorf(protocol.CodeAgentStartFailed, "the Codex process ended while it opened the thread; try again").
+			WithDetails(map[string]any{"stderr": exit.Stderr})
+	}
+	var failure *protocol.Error
+	if err := s.inspect(func(*hub) [][]byte { failure = c.t.failure; return nil }); err != nil {
+		return err
+	}
+	if failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// send hands a command to the hub.
+func (s *server) send(ctx context.Context, c agents.Command) error {
+	err := s.stdio.Send(ctx, c)
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// inspect runs do where the hub runs, and writes what it returns.
+func (s *server) inspect(do func(*hub) [][]byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return s.stdio.Send(ctx, &inspect{do: do})
+}
+
+// forget takes a connection off the list; false if it was not there.
+func (s *server) forget(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.conns[c]
+	delete(s.conns, c)
+	return known
+}
+
+// detach ends a connection. A process that does not answer any more is of no
+// use to the others either, and is stopped.
+func (s *server) detach(c *conn) error {
+	if !s.forget(c) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	if err := s.send(ctx, &detach{c: c}); err != nil {
+		if protocol.CodeOf(err) == protocol.CodeAgentNotRunning {
+			return nil
+		}
+		return s.stop()
+	}
+	select {
+	case <-c.away:
+		return nil
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return s.stop()
+	}
+}
+
+// watch sees to it that every request gets an answer: one that is overdue
+// fails, and if the process does not answer a question of ours then either, it
+// is stopped.
+func (s *server) watch() {
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-s.asked:
+		}
+		waiting := s.unanswered()
+		for len(waiting) > 0 {
+			if !s.sleep(s.silence) {
+				return
+			}
+			still, dead := s.overdue(waiting)
+			if dead {
+				s.tasks.Go(func() { _ = s.stdio.Close() })
+				return
+			}
+			waiting = still
+		}
+	}
+}
+
+// sleep waits; false if the process ended first.
+func (s *server) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.done:
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// unanswered returns the calls that wait for an answer.
+func (s *server) unanswered() []jsonrpc.ID {
+	var ids []jsonrpc.ID
+	_ = s.inspect(func(h *hub) [][]byte { ids = h.peer.Open(); return nil }) // the end of the process ends the watch
+	return ids
+}
+
+// overdue fails those of the calls that still wait, and asks for a sign of
+// life. It returns what to wait for next, and whether the process is dead: it
+// did not even answer that.
+func (s *server) overdue(waiting []jsonrpc.ID) (next []jsonrpc.ID, dead bool) {
+	_ = s.inspect(func(h *hub) (frames [][]byte) {
+		next, dead, frames = h.overdue(waiting)
+		return frames
+	})
+	return next, dead
+}
+
+// stop ends the process and everything that it started.
+func (s *server) stop() error {
+	err := s.stdio.Close()
+	<-s.done
+	return err
+}
+
+// wait waits for the goroutines; the process must be stopped.
+func (s *server) wait() { s.tasks.Wait() }
+
+// processID is the process's id; 0 before it is known.
+func (s *server) processID() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pid
+}
