@@ -24,6 +24,7 @@ var routeScopes = map[string]string{
 	"GET /v1/ws":                         "read",
 	"GET /v1/sessions/{id}/ws":           "read",
 	"GET /v1/sessions/{id}/events":       "read",
+	"GET /v1/sessions/{id}/terminal":     "read",
 	"GET /v1/agents":                     "read",
 	"GET /v1/agents/{agent}":             "read",
 	"POST /v1/agents/{agent}/install":    "admin",

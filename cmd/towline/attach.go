@@ -12,18 +12,23 @@ import (
 
 func newAttach(t *terminal) *cobra.Command {
 	var after, view string
-	var noFollow bool
+	var noFollow, live bool
 	cmd := &cobra.Command{
 		Use:   "attach SESSION",
 		Short: "Show a session as it goes on, and take part in it",
 		Long: "Show a session's events, from its beginning or after a cursor, and follow it until Ctrl-C;\n" +
-			"the session goes on. On a terminal it asks for decisions, and lines typed between turns are prompts.",
+			"the session goes on. On a terminal it asks for decisions, and lines typed between turns are prompts.\n" +
+			"With --terminal show the live terminal of a session that has one, type on it, and end with its program.",
 		Args: cobra.ExactArgs(1),
 	}
 	c := newConnection(t, cmd)
 	cmd.Flags().StringVar(&after, "after", "", "begin after this seq, or at the head (default: the beginning)")
 	cmd.Flags().StringVar(&view, "view", "full", "full, items (no deltas) or asks")
 	cmd.Flags().BoolVar(&noFollow, "no-follow", false, "print what there is and stop")
+	cmd.Flags().BoolVar(&live, "terminal", false, "show the program's live terminal instead; Ctrl-] q leaves")
+	cmd.MarkFlagsMutuallyExclusive("terminal", "after")
+	cmd.MarkFlagsMutuallyExclusive("terminal", "view")
+	cmd.MarkFlagsMutuallyExclusive("terminal", "no-follow")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cursor, err := protocol.ParseCursor(after)
 		if err != nil {
@@ -32,6 +37,9 @@ func newAttach(t *terminal) *cobra.Command {
 		client, err := c.dial(cmd.Context())
 		if err != nil {
 			return err
+		}
+		if live {
+			return attachTerminal(cmd.Context(), t, client, args[0])
 		}
 		s, err := client.Attach(cmd.Context(), args[0], clientlib.AttachOptions{After: cursor, View: protocol.View(view)})
 		if err != nil {

@@ -16,6 +16,10 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if err != nil {
 		return nil, err
 	}
+	terminals, err := terminalAgents(t, executables, dir, log)
+	if err != nil {
+		return nil, err
+	}
 	installed := o.AgentsDir
 	if installed == "" {
 		installed = filepath.Join(dir, "agents")
@@ -27,13 +31,13 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if !o.NoInstall {
 		install = agents.ClaudeInstallation(installed)
 	}
-	registry := agents.NewRegistry(
+	registry := agents.NewRegistry(append([]agents.Agent{
 		mock.New(mock.Options{}),
 		claude.New(claude.Options{
 			Locator:      &agents.Locator{Flags: executables, Dir: installed, Path: t.lookup("PATH")},
 			Installation: install, Environ: func() []string { return t.env }, StateDir: dir, Log: log,
 		}),
-	)
+	}, terminals...)...)
 	for name := range executables {
 		if _, err := registry.Get(name); err != nil {
 			return nil, unknownAgent(registry, name)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// serveShell starts a server with a bash agent and a session s1 of it.
+func serveShell(t *testing.T) (home string) {
+	t.Helper()
+	path, err := exec.LookPath("bash")
+	if err != nil {
+		t.Fatal("bash is not on PATH")
+	}
+	home = homeFolder(t)
+	t.Setenv("TOWLINE_AGENT", "bash=terminal:"+path+" --norc --noprofile -i")
+	startServe(t, home, "127.0.0.1:0")
+	cmd := exec.Command(filepath.Join(home, "bin", "towline"), "sessions", "create", "bash", "--id", "s1", "--directory", home)
+	cmd.Env = []string{"TOWLINE_STATE_DIR=" + filepath.Join(home, ".state")}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return home
+}
+
+func TestAttachToALiveTerminal(t *testing.T) {
+	home := serveShell(t)
+	s := onScreen(t, home, "attach", "--terminal", "s1")
+	s.expect("attached")
+	s.expect("bash-")
+	s.press("echo o''ne\r")
+	s.expect("one\r\n")
+	s.press("\x1dq") // leave
+	if code := s.exit(); code != 0 {
+		t.Errorf("left with exit code %d", code)
+	}
+
+	// The program went on, what it wrote comes again, its end is ours.
+	s = onScreen(t, home, "attach", "--terminal", "s1")
+	s.expect("one\r\n")
+	s.press("\x1b[1;1R") // an answer of the terminal, which is no key
+	s.press("exit 7\r")
+	if code := s.exit(); code != 7 {
+		t.Errorf("exit code %d, want the program's 7", code)
+	}
+	if strings.Contains(s.seen.String(), "1;1R") {
+		t.Errorf("a terminal's answer was typed: %q", s.seen.String())
+	}
+}
+
+func TestTypingIsTakenOver(t *testing.T) {
+	home := serveShell(t)
+	ada := onScreen(t, home, "attach", "--terminal", "s1")
+	ada.expect("bash-")
+	ada.press("echo a''da\r")
+	ada.expect("ada\r\n")
+	ben := onScreen(t, home, "attach", "--terminal", "s1")
+	ben.expect("ada\r\n")
+	ben.press("x")
+	ben.expect("is typing on this terminal")
+	ben.press("\x1dt")
+	ben.press("echo b''en\r")
+	ben.expect("ben\r\n")
+	ada.expect("ben\r\n")
+}
