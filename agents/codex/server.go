@@ -95,10 +95,11 @@ func (s *server) read(ended func(*server)) {
 	s.conns = nil
 	s.mu.Unlock()
 	close(s.done)
+	ended(s) // before a session hears of it and opens its thread again
 	for c := range conns {
 		c.exited(exit)
 	}
-	ended(s)
+	_ = s.stdio.Close() // nothing is left to stop, only to clean up
 }
 
 // tellAll tells every session.

@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/claude"
+	"github.com/towline-dev/towline/agents/codex"
 	"github.com/towline-dev/towline/agents/mock"
 )
 
@@ -27,15 +28,19 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if installed, err = filepath.Abs(installed); err != nil {
 		return nil, err
 	}
-	var install *agents.Installation
+	var install, installCodex *agents.Installation
 	if !o.NoInstall {
-		install = agents.ClaudeInstallation(installed)
+		install, installCodex = agents.ClaudeInstallation(installed), agents.CodexInstallation(installed)
 	}
+	locator := &agents.Locator{Flags: executables, Dir: installed, Path: t.lookup("PATH")}
+	environ := func() []string { return t.env }
 	registry := agents.NewRegistry(append([]agents.Agent{
 		mock.New(mock.Options{}),
 		claude.New(claude.Options{
-			Locator:      &agents.Locator{Flags: executables, Dir: installed, Path: t.lookup("PATH")},
-			Installation: install, Environ: func() []string { return t.env }, StateDir: dir, Log: log,
+			Locator: locator, Installation: install, Environ: environ, StateDir: dir, Log: log,
+		}),
+		codex.New(codex.Options{
+			Locator: locator, Installation: installCodex, Environ: environ, StateDir: dir, Log: log,
 		}),
 	}, terminals...)...)
 	for name := range executables {
