@@ -109,9 +109,14 @@ const (
 var versions sync.Map // of versionKey to string
 
 type versionKey struct {
-	path, args string
-	size       int64
-	modified   time.Time
+	user, path, args string
+	size             int64
+	modified         time.Time
+}
+
+// Version is User.Version for the server's own user.
+func Version(ctx context.Context, path string, args ...string) (string, error) {
+	return (*User)(nil).Version(ctx, path, args...)
 }
 
 // Version runs an executable to ask for its version and returns the first line
@@ -119,7 +124,7 @@ type versionKey struct {
 // executable gets an empty home of its own and 10 s. Answers are remembered as
 // long as the file does not change. The error is a *protocol.Error
 // agent_start_failed.
-func Version(ctx context.Context, path string, args ...string) (string, error) {
+func (u *User) Version(ctx context.Context, path string, args ...string) (string, error) {
 	if len(args) == 0 {
 		args = []string{"--version"}
 	}
@@ -127,11 +132,14 @@ func Version(ctx context.Context, path string, args ...string) (string, error) {
 	if err != nil {
 		return "", protocol.Errorf(protocol.CodeAgentNotInstalled, "the agent's executable is not there; install the agent again")
 	}
-	key := versionKey{path, strings.Join(args, "\x00"), info.Size(), info.ModTime()}
+	key := versionKey{u.Name(), path, strings.Join(args, "\x00"), info.Size(), info.ModTime()}
 	if v, ok := versions.Load(key); ok {
 		return v.(string), nil //nolint:forcetypeassert // only strings are stored
 	}
-	version, err := askVersion(ctx, path, args)
+	if err := u.CheckExecutable(path); err != nil {
+		return "", err
+	}
+	version, err := u.askVersion(ctx, path, args)
 	if err != nil {
 		return "", err
 	}
@@ -140,16 +148,22 @@ func Version(ctx context.Context, path string, args ...string) (string, error) {
 }
 
 // askVersion runs the executable.
-func askVersion(ctx context.Context, path string, args []string) (string, error) {
+func (u *User) askVersion(ctx context.Context, path string, args []string) (string, error) {
 	home, err := os.MkdirTemp("", "towline-version-")
 	if err != nil {
 		return "", fmt.Errorf("cannot make a folder to ask for the version in: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(home) }()
+	credential := u.Credential()
+	if credential != nil {
+		if err := os.Chown(home, int(credential.Uid), int(credential.Gid)); err != nil {
+			return "", fmt.Errorf("cannot make a folder to ask for the version in: %w", err)
+		}
+	}
 	env := Environment{Set: map[string]string{
 		"HOME": home, "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "XDG_STATE_HOME": home, "XDG_CACHE_HOME": home,
 	}}
-	p, err := StartProcess(ProcessOptions{Path: path, Args: args, Dir: home, Env: env.Build(os.Environ())})
+	p, err := StartProcess(ProcessOptions{Path: path, Args: args, Dir: home, Env: env.Build(u.Environ(os.Environ())), Credential: credential})
 	if err != nil {
 		return "", protocol.Errorf(protocol.CodeAgentStartFailed, "the agent's executable cannot be started (%s); check its path", startReason(err))
 	}

@@ -28,6 +28,9 @@ type Options struct {
 	Installation *agents.Installation
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
+	// User is whom the CLI runs as; nil means the server's own user. Its home
+	// and config folder take the place of those in Environ.
+	User *agents.User
 	// StateDir is the server's state folder, for sweeping leftovers.
 	StateDir string
 	// Log gets what an operator should know; the zero value is silent.
@@ -55,6 +58,8 @@ func New(o Options) *Agent {
 	if o.Environ == nil {
 		o.Environ = os.Environ
 	}
+	server := o.Environ
+	o.Environ = func() []string { return o.User.Environ(server()) }
 	return &Agent{o: o}
 }
 
@@ -119,7 +124,7 @@ func (a *Agent) find() (agents.Executable, error) {
 // version asks the executable for its version; empty if it tells none that can
 // be read.
 func (a *Agent) version(ctx context.Context, e agents.Executable) (string, error) {
-	line, err := agents.Version(ctx, e.Path)
+	line, err := a.o.User.Version(ctx, e.Path)
 	if err != nil {
 		a.o.Log.Warn().Err(err).Str("path", e.Path).Msg("Cannot ask Claude Code for its version")
 		return "", err
@@ -160,7 +165,10 @@ func (a *Agent) Check(s agents.Start) error {
 	if err != nil {
 		return err
 	}
-	return checkBypass(l.permissionMode, os.Geteuid() == 0, a.o.Environ())
+	if err := a.o.User.CheckDirectory(s.Directory); err != nil {
+		return err
+	}
+	return checkBypass(l.permissionMode, a.o.User.IsRoot(), a.o.Environ())
 }
 
 // Replay returns a fresh replay.
@@ -211,7 +219,7 @@ func (a *Agent) open(ctx context.Context, l launch, e agents.Executable, version
 	conn, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{
 			Path: e.Path, Args: l.args(version), Dir: l.start.Directory, Env: environment(a.o.Environ(), l.start.Env),
-			SessionID: l.start.SessionID, StateDir: a.o.StateDir,
+			SessionID: l.start.SessionID, StateDir: a.o.StateDir, Credential: a.o.User.Credential(),
 		},
 		Translator: t,
 		Version:    version,

@@ -49,7 +49,7 @@ func checkBypass(mode string, root bool, server []string) error {
 		return nil
 	}
 	return protocol.Errorf(protocol.CodeModeNotSupported,
-		"Claude Code refuses permission mode bypass as root; run the server as another user, or set IS_SANDBOX=1 for it if this machine is a sandbox")
+		"Claude Code refuses permission mode bypass as root; run agents as another user (serve --agent-user), or set IS_SANDBOX=1 for it if this machine is a sandbox")
 }
 
 // credentials tells whether the CLI will find a key or a login. It looks for
