@@ -3,7 +3,7 @@
 //
 // The way of a native frame: translator.go reads its type and hands it to one
 // file by noun: init.go (turn and session facts), message.go (text and
-// reasoning, streamed or whole), tool.go (tool calls and results), diff.go
+// reasoning, streamed or whole), abandon.go (streams that broke), tool.go (tool calls and results), diff.go
 // (what an edit changed), permission.go, question.go and plan.go (asks),
 // subagent.go (tasks), usage.go and error.go (how a turn ended), configure.go
 // (answers to our own requests), unparsed.go (the rest). The way of a command:

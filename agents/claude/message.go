@@ -45,8 +45,9 @@ type nativeBlock struct {
 // reads. Subagents have none (section 7), so the key is the parent alone.
 func (t *translator) streamEvent(frame []byte, o *output) error {
 	var f struct {
-		Parent string `json:"parent_tool_use_id"`
-		Event  struct {
+		Parent    string           `json:"parent_tool_use_id"`
+		Abandoned *abandonedBlocks `json:"abandoned_blocks"`
+		Event     struct {
 			Type    string          `json:"type"`
 			Index   int             `json:"index"`
 			Block   nativeBlock     `json:"content_block"`
@@ -66,13 +67,17 @@ func (t *translator) streamEvent(frame []byte, o *output) error {
 	e := f.Event
 	switch e.Type {
 	case "message_start":
-		return t.messageStart(f.Parent, e.Message)
+		return t.messageStart(f.Parent, e.Message, o)
 	case "content_block_start":
 		t.blockStart(f.Parent, e.Index, e.Block, o)
 	case "content_block_delta":
 		t.delta(streamDelta{parent: f.Parent, index: e.Index, kind: e.Delta.Type, text: e.Delta.Text + e.Delta.Thinking + e.Delta.JSON}, o)
-	case "content_block_stop", "message_stop", "ping":
+	case "content_block_stop", "ping":
 		// The assistant frame of a block comes before its stop and closes it.
+	case "message_stop":
+		if f.Abandoned != nil {
+			t.abandon(t.streams[f.Parent], f.Abandoned.From, o)
+		}
 	case "message_delta":
 		t.total.messageDelta(f.Parent, e.Usage)
 	default:
@@ -81,14 +86,18 @@ func (t *translator) streamEvent(frame []byte, o *output) error {
 	return nil
 }
 
-// messageStart opens a streamed message.
-func (t *translator) messageStart(parent string, raw json.RawMessage) error {
+// messageStart opens a streamed message. What the one before left open will not
+// be closed any more.
+func (t *translator) messageStart(parent string, raw json.RawMessage, o *output) error {
 	var m struct {
 		ID    string    `json:"id"`
 		Usage *apiUsage `json:"usage"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return errShape
+	}
+	if before := t.streams[parent]; before != nil && before.key.id != m.ID {
+		t.abandon(before, 0, o)
 	}
 	t.streams[parent] = t.message(messageKey{parent, m.ID})
 	t.total.messageStart(parent, m.Usage)
@@ -140,13 +149,20 @@ func (m *message) add(index int, n nativeBlock) *block {
 // block came whole.
 func (t *translator) startBlock(m *message, b *block, n nativeBlock, input json.RawMessage, o *output) {
 	switch {
-	case n.Type == "text":
-		o.start(protocol.Item{ID: b.itemID, ParentID: m.key.parent, Kind: protocol.KindMessage, Role: "assistant"})
-	case n.Type == "thinking":
-		o.start(protocol.Item{ID: b.itemID, ParentID: m.key.parent, Kind: protocol.KindReasoning, Role: "assistant"})
+	case n.Type == "text", n.Type == "thinking":
+		o.start(m.item(b))
 	case isToolUse(n.Type):
 		t.startTool(m.key.parent, n, input, o)
 	}
+}
+
+// item is the item of a text or thinking block, without content.
+func (m *message) item(b *block) protocol.Item {
+	item := protocol.Item{ID: b.itemID, ParentID: m.key.parent, Kind: protocol.KindMessage, Role: "assistant"}
+	if b.kind == "thinking" {
+		item.Kind = protocol.KindReasoning
+	}
+	return item
 }
 
 // start reports that an item began.
@@ -301,10 +317,9 @@ func (o *output) complete(item protocol.Item, status protocol.ItemStatus, conten
 // delta. What was shown cannot be taken back, so a text that went elsewhere is
 // an item of its own, and an interrupted one keeps what was streamed.
 func (o *output) completeText(m *message, b *block, text string, aborted bool) {
-	item := protocol.Item{ID: b.itemID, ParentID: m.key.parent, Kind: protocol.KindMessage, Role: "assistant"}
-	kind := protocol.DeltaText
+	item, kind := m.item(b), protocol.DeltaText
 	if b.kind == "thinking" {
-		item.Kind, kind = protocol.KindReasoning, protocol.DeltaReasoning
+		kind = protocol.DeltaReasoning
 	}
 	streamed := string(b.streamed)
 	b.streamed = nil

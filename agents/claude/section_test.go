@@ -627,3 +627,31 @@ func TestSection6UsageGoesOnAfterARestart(t *testing.T) {
 		t.Errorf("the session used %+v, %v", u.Usage, *u.CostUSD)
 	}
 }
+
+// A stream that breaks leaves blocks that no frame closes: they are interrupted
+// when the CLI says so, or else when the next message begins. What was said
+// before the break stays complete.
+func TestSection7BrokenStream(t *testing.T) {
+	stop := `{"type":"stream_event","event":{"type":"message_stop"},"abandoned_blocks":{"api_message_id":"m","from_block_index":1}}`
+	next := `{"type":"stream_event","event":{"type":"message_start","message":{"id":"n"}}}`
+	for name, end := range map[string]string{"told": stop, "not told": next} {
+		t.Run(name, func(t *testing.T) {
+			tr := ready(t)
+			feed(t, tr, initFrame,
+				`{"type":"stream_event","event":{"type":"message_start","message":{"id":"m"}}}`,
+				`{"type":"stream_event","event":{"type":"content_block_start","index":0,"content_block":{"type":"text"}}}`,
+				`{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"Whole."}]}}`,
+				`{"type":"stream_event","event":{"type":"content_block_start","index":1,"content_block":{"type":"text"}}}`,
+				`{"type":"stream_event","event":{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Cut"}}}`,
+				`{"type":"stream_event","event":{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","id":"tu","name":"Bash"}}}`,
+				`{"type":"stream_event","event":{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"comm"}}}`,
+			)
+			got := feed(t, tr, end)
+			want(t, got, `"native_id":"m:1","kind":"message","role":"assistant","status":"interrupted","content":[{"type":"text","text":"Cut"}]`,
+				`"native_id":"tu","kind":"tool_call","role":"assistant","status":"interrupted"`)
+			if again := feed(t, tr, next); strings.Contains(again+got, "Whole.") || strings.Contains(again, "interrupted") {
+				t.Errorf("then came %s", again)
+			}
+		})
+	}
+}

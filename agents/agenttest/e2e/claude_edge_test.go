@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -161,6 +162,72 @@ func TestClaudeCannotStart(t *testing.T) {
 				if e.Error == nil || e.Error.Code != string(c.code) || !strings.Contains(e.Error.Message, c.says) {
 					t.Errorf("the turn failed with %+v, want %s", e.Error, c.code)
 				}
+			}
+		})
+	}
+}
+
+// Two commands of one message are asked for and completed each on its own, in
+// whatever order they are decided.
+func TestClaudeParallelTools(t *testing.T) {
+	t.Parallel()
+	s := startTalk(t, protocol.SessionCreate{})
+	run := func(name string) agenttest.Block {
+		return agenttest.Block{Do: &agenttest.Do{Kind: "execute", Command: "touch " + name + "; echo out-" + name}}
+	}
+	s.say(s.script("two", agenttest.Play(agenttest.Say("Both."), run("first"), run("second")), agenttest.Play(agenttest.Say("Done."))), "")
+	s.decide(s.asked(), "deny")
+	s.decide(s.asked(), "allow")
+	s.ended(protocol.OutcomeCompleted)
+	ends := map[protocol.ItemStatus]string{}
+	for _, e := range s.Events {
+		if d, is := e.Data.(*protocol.ItemCompleted); is && d.Item.Kind == protocol.KindToolCall {
+			ends[d.Item.Status] += string(d.Item.Tool.Input) + d.Item.Content[0].Output
+		}
+	}
+	if len(ends) != 2 || !strings.Contains(ends[protocol.ItemDone], "out-second\"") || !strings.HasSuffix(ends[protocol.ItemDone], "out-second") ||
+		!strings.Contains(ends[protocol.ItemDeclined], "touch first") {
+		t.Errorf("the commands ended as %v", ends)
+	}
+}
+
+// When the model's stream breaks, what clients have seen of a block that will
+// not be completed stands as interrupted, and nothing is said twice.
+func TestClaudeBrokenStream(t *testing.T) {
+	t.Parallel()
+	half := agenttest.Failure{Status: 529, InStream: true}
+	for _, c := range []struct {
+		name   string
+		blocks []agenttest.Block
+		want   []string // kind, status and text of each item
+	}{
+		{"after a whole block", []agenttest.Block{agenttest.Say("The first half."), agenttest.Say("Lost.")}, []string{
+			"message completed The first half.", "message interrupted Lost.", "message completed And the second half.",
+		}},
+		{"in the first block", []agenttest.Block{agenttest.Say("All at once.")}, []string{
+			"message interrupted All at once.", "message completed All at once.",
+		}},
+		{"in a tool's input", []agenttest.Block{agenttest.Say("Look:"), {Do: &agenttest.Do{Kind: "execute", Command: "touch never"}}}, []string{
+			"message completed Look:", "tool_call interrupted ", "message completed And the second half.",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := startTalk(t, protocol.SessionCreate{})
+			s.say(s.script("broken", agenttest.Round{Blocks: c.blocks, Fail: &half}, agenttest.Play(agenttest.Say("And the second half."))), "")
+			s.ended(protocol.OutcomeCompleted)
+			var got []string
+			for _, e := range s.Events {
+				if d, is := e.Data.(*protocol.ItemCompleted); is {
+					text := ""
+					for _, p := range d.Item.Content {
+						text += p.Text
+					}
+					got = append(got, string(d.Item.Kind)+" "+string(d.Item.Status)+" "+text)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("the items are %q, want %q", got, c.want)
 			}
 		})
 	}
