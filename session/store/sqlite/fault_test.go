@@ -63,11 +63,9 @@ func TestD06_NoSpaceForTheLog(t *testing.T) {
 	if !errors.Is(err, store.ErrFull) {
 		t.Fatalf("Commit: %v, want ErrFull", err)
 	}
-	if got := head(t, s, benchEvents(1)); got != 3 {
-		t.Errorf("head %d, want 3", got)
-	}
-	// TestD06_FullDisk goes on with this store; here the reads of the broken
-	// log would have spoilt SQLite's cache.
+	// /dev/full also reads as zeros, which may spoil SQLite's cache, so what the
+	// store holds is not looked at here: TestD06_FullDisk does, with a real
+	// limit on the file's size.
 	if err := s.failure(); err != nil {
 		t.Errorf("a full disk made the store fail: %v", err)
 	}
