@@ -368,6 +368,9 @@ func (s *Stdio) interrupt(ctx context.Context, d *delivery) error {
 // interrupted so. It does nothing after the end.
 func (s *Stdio) Signal(sig os.Signal) error { return s.process.Signal(sig) }
 
+// Stderr returns what the process has written to its standard error so far.
+func (s *Stdio) Stderr() *protocol.Stderr { return s.process.Stderr() }
+
 // Tell calls f while no frame and no command is translated, and hands what it
 // reports to Recv in this place. It is for what reaches a translator by another
 // way than the pipe.

@@ -5,9 +5,11 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/amp"
 	"github.com/towline-dev/towline/agents/claude"
 	"github.com/towline-dev/towline/agents/codex"
 	"github.com/towline-dev/towline/agents/mock"
+	"github.com/towline-dev/towline/agents/pi"
 )
 
 // newRegistry returns the agents that this program has. dir is the state
@@ -28,8 +30,9 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if installed, err = filepath.Abs(installed); err != nil {
 		return nil, err
 	}
-	var install, installCodex *agents.Installation
+	var install, installCodex, installAmp, installPi *agents.Installation
 	if !o.NoInstall {
+		installAmp, installPi = agents.AmpInstallation(installed), agents.PiInstallation(installed)
 		install, installCodex = agents.ClaudeInstallation(installed), agents.CodexInstallation(installed)
 	}
 	locator := &agents.Locator{Flags: executables, Dir: installed, Path: t.lookup("PATH")}
@@ -41,6 +44,12 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 		}),
 		codex.New(codex.Options{
 			Locator: locator, Installation: installCodex, Environ: environ, StateDir: dir, Log: log,
+		}),
+		amp.New(amp.Options{
+			Locator: locator, Installation: installAmp, Environ: environ, StateDir: dir, Log: log,
+		}),
+		pi.New(pi.Options{
+			Locator: locator, Installation: installPi, Environ: environ, StateDir: dir, Log: log,
 		}),
 	}, terminals...)...)
 	for name := range executables {

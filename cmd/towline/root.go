@@ -101,7 +101,7 @@ func newRoot(t *terminal) *cobra.Command {
 	})
 	root.AddCommand(
 		newServe(t), newRun(t), newAttach(t), newSend(t), newApprove(t), newDeny(t), newAnswer(t),
-		newInterrupt(t), newSessions(t), newAgents(t), newVersion(t),
+		newInterrupt(t), newSessions(t), newAgents(t), newVersion(t), newDelegate(t),
 	)
 	return root
 }

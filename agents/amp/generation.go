@@ -1,0 +1,60 @@
+package amp
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/towline-dev/towline/protocol"
+)
+
+// generation is one of the two ways in which the CLI works (section 1).
+type generation int
+
+const (
+	// local is the CLI up to April 2026: its agent runs in the CLI.
+	local generation = iota + 1
+	// remote is the CLI since May 2026: its agent runs on Amp's servers, and
+	// the CLI runs the tools.
+	remote
+)
+
+// firstRemote is the time of the first remote version, 4 May 2026, in seconds
+// since 1970. A version is 0.0. and such a time.
+const firstRemote = 1_777_897_475
+
+// readVersion takes the version off what --version prints.
+func readVersion(line string) string {
+	version, _, _ := strings.Cut(line, " ")
+	if !strings.HasPrefix(version, "0.0.") {
+		return ""
+	}
+	return version
+}
+
+// generationOf tells a version's generation. One that cannot be read is new.
+func generationOf(version string) generation {
+	built, _, _ := strings.Cut(strings.TrimPrefix(version, "0.0."), "-")
+	if at, err := strconv.ParseInt(built, 10, 64); err == nil && at < firstRemote {
+		return local
+	}
+	return remote
+}
+
+// capabilities says what is proven: of the first generation by tests with the
+// real CLI of 27 April 2026, of the second what its --help promises together
+// with the first. Output is never streamed: a message appears when it is whole
+// (section 3).
+func (g generation) capabilities() protocol.Capabilities {
+	both := protocol.Capabilities{Reasoning: true, ToolCalls: true, Resume: true, Usage: true}
+	if g == remote {
+		return both
+	}
+	both.Diffs, both.CommandOutput = true, true
+	both.Permissions, both.DenyMessage, both.Always = true, true, true
+	both.Images, both.Files = true, true
+	both.Interrupt, both.Steer = true, true
+	return both
+}
+
+// unproven is what users of the second generation are told.
+const unproven = "this Amp CLI runs its agent on Amp's servers, which is not proven with Towline; whether it asks before it acts depends on it"

@@ -1,0 +1,209 @@
+package pi
+
+import (
+	"context"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/protocol"
+)
+
+const name = "pi"
+
+// maxLine is the longest frame that is read: the end of a turn repeats all of
+// its messages (section 7).
+const maxLine = 64 << 20
+
+// Options configures the agent. With the zero value it finds nothing but what
+// is on the server's PATH, and cannot be installed.
+type Options struct {
+	// Locator finds the executable; nil searches the server's PATH alone.
+	Locator *agents.Locator
+	// Installation installs the pinned version; nil means that it cannot be.
+	Installation *agents.Installation
+	// Environ returns the server's environment; nil means os.Environ.
+	Environ func() []string
+	// StateDir is the server's state folder, for sweeping leftovers.
+	StateDir string
+	// Log gets what an operator should know; the zero value is silent.
+	Log zerolog.Logger
+}
+
+// Agent is Pi. All methods may be called from any goroutine.
+type Agent struct {
+	o Options
+
+	mu sync.Mutex
+	// models is the list that the last session brought; nil before.
+	models []protocol.Model
+}
+
+var (
+	_ agents.Agent     = (*Agent)(nil)
+	_ agents.Checker   = (*Agent)(nil)
+	_ agents.Installer = (*Agent)(nil)
+	_ agents.Replayer  = (*Agent)(nil)
+)
+
+// New returns the agent. It starts nothing.
+func New(o Options) *Agent {
+	if o.Environ == nil {
+		o.Environ = os.Environ
+	}
+	return &Agent{o: o}
+}
+
+// Name returns pi.
+func (a *Agent) Name() string { return name }
+
+// Capabilities tells what the tests with the real Pi 0.74.2 show. It has no
+// plans, modes, subagents or MCP servers.
+func (a *Agent) Capabilities() protocol.Capabilities {
+	return protocol.Capabilities{
+		Streaming: true, Reasoning: true, ToolCalls: true, Diffs: true, CommandOutput: true,
+		Permissions: true, EditedInput: true, DenyMessage: true, Always: true,
+		Images: true, Files: true, Interrupt: true, Steer: true, Resume: true, Fork: true,
+		Models: true, Usage: true, Cost: true,
+	}
+}
+
+// Info tells whether Pi is here, and which. It may run the executable with
+// --version.
+func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
+	info := protocol.AgentInfo{
+		Name: name, Title: title, Status: "missing", Pinned: agents.PiVersion,
+		Credentials: credentials(a.o.Environ()), Capabilities: a.Capabilities(),
+		Models: a.knownModels(), Permission: agents.GrantModes(), Efforts: slices.Clone(efforts),
+	}
+	e, err := a.find()
+	if err != nil {
+		info.Message = protocol.AsError(err).Message
+		if a.o.Installation != nil {
+			info.Status = "installable"
+		}
+		return info
+	}
+	info.Path, info.Origin = e.Path, e.Origin
+	if info.Version, err = a.version(ctx, e); err != nil {
+		info.Message = protocol.AsError(err).Message
+		return info
+	}
+	info.Status = "ready"
+	if info.Credentials == "missing" {
+		info.Message = "no key or login was found; set a provider's key for the server, such as ANTHROPIC_API_KEY, or log in once with: pi"
+	}
+	return info
+}
+
+// find finds the executable.
+func (a *Agent) find() (agents.Executable, error) {
+	if a.o.Locator != nil {
+		return a.o.Locator.Find(name, agents.PiFile)
+	}
+	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, agents.PiFile)
+}
+
+// version asks the executable for its version; empty if it tells none that can
+// be read.
+func (a *Agent) version(ctx context.Context, e agents.Executable) (string, error) {
+	line, err := agents.Version(ctx, e.Path)
+	if err != nil {
+		a.o.Log.Warn().Err(err).Str("path", e.Path).Msg("Cannot ask Pi for its version")
+		return "", err
+	}
+	return readVersion(line), nil
+}
+
+func (a *Agent) knownModels() []protocol.Model {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.models)
+}
+
+// learn keeps the models that a session listed.
+func (a *Agent) learn(native []model) {
+	models := make([]protocol.Model, 0, len(native))
+	for _, n := range native {
+		m := protocol.Model{ID: n.word(), Name: n.Name}
+		if n.Reasoning {
+			m.Efforts = slices.Clone(efforts)
+		}
+		models = append(models, m)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.models = models
+}
+
+// Install installs the pinned version (agents.Installation).
+func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
+	if a.o.Installation == nil {
+		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install agents; install Pi by hand, or name it with --agent pi=/path")
+	}
+	return a.o.Installation.Install(ctx, progress)
+}
+
+// Check refuses options that Pi does not have.
+func (a *Agent) Check(s agents.Start) error { return checkStart(s) }
+
+// Replay returns a fresh replay.
+func (a *Agent) Replay() agents.Replay { return newReplay() }
+
+// Open starts Pi with the gate. A process that answers but has no gate would
+// run every call unasked, so it is ended before it takes a prompt.
+func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
+	if err := checkStart(s); err != nil {
+		return nil, err
+	}
+	e, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	version, err := a.version(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	files, err := writeFiles(s.SystemPrompt)
+	if err != nil {
+		a.o.Log.Error().Err(err).Msg("Cannot prepare Pi")
+		return nil, protocol.Errorf(protocol.CodeAgentStartFailed, "the files that Pi needs could not be written to the temporary folder; look whether it is full or read-only")
+	}
+	t := newTranslator(setup{PermissionMode: s.PermissionMode, Resumed: s.Resume != "" && !s.Fork})
+	stdio, err := agents.OpenStdio(ctx, agents.StdioOptions{
+		Process: agents.ProcessOptions{
+			Path: e.Path, Args: args(s, files), Dir: s.Directory, Env: environment(a.o.Environ(), s.Env),
+			SessionID: s.SessionID, StateDir: a.o.StateDir,
+		},
+		Translator: t, Version: version, KeepRaw: s.KeepRaw, MaxLine: maxLine,
+		Ending: [][]byte{[]byte(`{"type":"abort"}`)},
+	})
+	if err != nil {
+		files.remove()
+		return nil, err
+	}
+	c := &conn{Stdio: stdio, files: files}
+	if !t.gated {
+		_ = c.Close()
+		return nil, protocol.Errorf(protocol.CodeAgentStartFailed, "Pi did not load Towline's permission gate, so it was not used; update Pi, or see details.stderr").
+			WithDetails(map[string]any{"stderr": stdio.Stderr()})
+	}
+	a.learn(t.models)
+	return c, nil
+}
+
+// conn is a process with its files.
+type conn struct {
+	*agents.Stdio
+	files *sideFiles
+}
+
+// Close ends the process and removes its files.
+func (c *conn) Close() error {
+	err := c.Stdio.Close()
+	c.files.remove()
+	return err
+}
