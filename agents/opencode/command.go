@@ -90,20 +90,12 @@ func (t *translator) configure(c *agents.Configure, o *output) error {
 		body["title"] = *c.Title
 	}
 	if c.Mode != nil || c.PermissionMode != nil {
-		body["permission"] = t.rules()
+		body["permission"] = next.rules(t.facts)
 	}
 	if len(body) > 0 {
 		o.ask(request{Method: http.MethodPatch, Path: sessionPath(t.session, ""), Body: body, Kind: askPlumbing})
 	}
 	return nil
-}
-
-// rules are the session's rules with what was granted since.
-func (t *translator) rules() []rule { return append(t.settings.rules(t.facts), t.grants...) }
-
-// allowGranted makes the grants rules of the session.
-func (t *translator) allowGranted(o *output) {
-	o.ask(request{Method: http.MethodPatch, Path: sessionPath(t.session, ""), Body: map[string]any{"permission": t.rules()}, Kind: askPlumbing})
 }
 
 // promptRequest is a prompt as the server takes it: a message, or one of the
@@ -258,6 +250,13 @@ func (t *translator) answered(r request, a answer) output {
 	case askDecide, askPlumbing:
 	}
 	return o
+}
+
+// promptRefused takes back the turn of a prompt that never began.
+func (t *translator) promptRefused() {
+	if t.turn.open && !t.turn.accepted {
+		t.turn = turn{}
+	}
 }
 
 // refused ends the turn of a prompt that the server did not take. Where an

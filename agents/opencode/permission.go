@@ -75,6 +75,13 @@ func (t *translator) permissionAsked(raw json.RawMessage, o *output) error {
 		return nil
 	}
 	meta := readAskMetadata(n.Metadata)
+	if t.granted(n) {
+		delete(t.asks, a.id)
+		r := replyRequest(a.id, "once", "")
+		r.Kind = askPlumbing
+		o.ask(r)
+		return nil
+	}
 	tool := t.askedTool(a, n, meta, o)
 	p := protocol.Permission{
 		PermissionID: n.ID, ItemID: a.part, Kind: permissionKind(n.Permission, tool), Title: askTitle(n, tool),
@@ -86,6 +93,22 @@ func (t *translator) permissionAsked(raw json.RawMessage, o *output) error {
 	}
 	o.emit(&protocol.PermissionRequested{Permission: p})
 	return nil
+}
+
+// grant is what was allowed for the rest of the session: what OpenCode itself
+// would have allowed as always, in its own pattern.
+type grant struct{ permission, pattern string }
+
+// granted tells whether all that an ask would allow as always was allowed for
+// the session. The server reads a session's rules at the begin of a turn, so
+// the grant is kept here.
+func (t *translator) granted(n nativeAsk) bool {
+	for _, pattern := range n.Always {
+		if !t.grants[grant{n.Permission, pattern}] {
+			return false
+		}
+	}
+	return len(n.Always) > 0
 }
 
 // askMetadata is what an ask tells of its call.
@@ -178,7 +201,7 @@ func askDescription(n nativeAsk, tool *protocol.Tool) string {
 
 // permissionOptions makes the options, the narrowest first. What OpenCode
 // calls always holds for all sessions of the folder, until its process ends
-// (section 8.6); the session's own grant is a rule of that session.
+// (section 8.6); what is allowed for the session alone is kept by Towline.
 func permissionOptions(n nativeAsk) []protocol.PermissionOption {
 	options := []protocol.PermissionOption{{ID: optionOnce, Decision: protocol.Allow, Scope: protocol.ScopeOnce, Label: "Allow once"}}
 	if len(n.Always) > 0 {
@@ -210,10 +233,9 @@ func (t *translator) decide(c *agents.Decide, o *output) error {
 		o.ask(replyRequest(a.id, "always", ""))
 	case c.Option.Scope == protocol.ScopeSession:
 		for _, pattern := range a.always {
-			t.grants = append(t.grants, rule{a.permission, pattern, "allow"})
+			t.grants[grant{a.permission, pattern}] = true
 		}
 		o.ask(replyRequest(a.id, "once", ""))
-		t.allowGranted(o)
 	default:
 		o.ask(replyRequest(a.id, "once", ""))
 	}

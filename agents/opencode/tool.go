@@ -120,11 +120,14 @@ func (t *translator) toolInput(p *part, n nativePart, o *output) {
 	}
 }
 
+// noOutput stands in for the output of a command that printed nothing.
+const noOutput = "(no output)"
+
 // toolOutput tells what was printed since. The server repeats all of it each
 // time; where it has cut the begin off nothing more can be told before the end.
 func (t *translator) toolOutput(p *part, whole string, o *output) {
 	more, ok := strings.CutPrefix(whole, p.call.output)
-	if !ok || more == "" {
+	if !ok || more == "" || whole == noOutput {
 		return
 	}
 	p.call.output = whole
@@ -193,6 +196,9 @@ func (c *toolCall) commandPart(s toolState, meta toolMetadata, text string) prot
 	}
 	if meta.Output != nil && s.Status == "completed" {
 		part.Output = *meta.Output
+	}
+	if part.Output == noOutput {
+		part.Output = ""
 	}
 	var code int
 	if len(meta.Exit) > 0 && string(meta.Exit) != "null" && json.Unmarshal(meta.Exit, &code) == nil {

@@ -38,10 +38,9 @@ type translator struct {
 	calls    map[callKey]string
 	children map[string]*child
 	asks     map[string]*ask
-	// grants are what was allowed for the rest of the session.
-	grants []rule
-	total  totals
-	told   toldSettings
+	grants   map[grant]bool
+	total    totals
+	told     toldSettings
 	// lastUser is the newest message of a user, which revert goes back to.
 	lastUser string
 	diffs    turnDiffs
@@ -52,7 +51,7 @@ func newTranslator(s setup) *translator {
 	return &translator{
 		session: s.Session, directory: s.Directory, settings: s.Settings, facts: s.Facts,
 		messages: map[string]*message{}, parts: map[string]*part{}, calls: map[callKey]string{},
-		children: map[string]*child{}, asks: map[string]*ask{},
+		children: map[string]*child{}, asks: map[string]*ask{}, grants: map[grant]bool{},
 	}
 }
 
