@@ -38,6 +38,8 @@ type Options struct {
 	Rows, Cols int
 	// History is how much output is kept for replay, in bytes; 0 means 1 MiB.
 	History int
+	// User is whom the program runs as; nil means the server's own user.
+	User *agents.User
 	// Lease is how long a typist keeps the line after the last key; 0 means 5 s.
 	Lease time.Duration
 	Pace  Pace
@@ -62,6 +64,8 @@ func New(o Options) *Agent {
 	if o.Environ == nil {
 		o.Environ = os.Environ
 	}
+	server := o.Environ
+	o.Environ = func() []string { return o.User.Environ(server()) }
 	if o.Rows == 0 || o.Cols == 0 {
 		o.Rows, o.Cols = defaultRows, defaultCols
 	}
@@ -148,6 +152,9 @@ func (a *Agent) Check(s agents.Start) error {
 				"a program on a terminal has no %s; leave it out, or configure an agent with those arguments (--agent name=terminal:program args)", o.name)
 		}
 	}
+	if err := a.o.User.CheckDirectory(s.Directory); err != nil {
+		return err
+	}
 	return agents.CheckEnv(s.Env)
 }
 
@@ -167,7 +174,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	command := a.command()
 	process, err := agents.StartTerminal(agents.ProcessOptions{
 		Path: e.Path, Args: command[1:], Dir: s.Directory, Env: environment(command[0], a.o.Environ(), s.Env),
-		SessionID: s.SessionID, StateDir: a.o.StateDir,
+		SessionID: s.SessionID, StateDir: a.o.StateDir, Credential: a.o.User.Credential(),
 	}, a.o.Rows, a.o.Cols)
 	if err != nil {
 		a.o.Log.Error().Err(err).Str("agent", a.o.Name).Msg("Cannot start a program on a terminal")

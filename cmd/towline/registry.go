@@ -1,8 +1,6 @@
 package main
 
 import (
-	"path/filepath"
-
 	"github.com/rs/zerolog"
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/amp"
@@ -19,15 +17,16 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	terminals, err := terminalAgents(t, executables, dir, log)
+	user, err := o.agentUser()
 	if err != nil {
 		return nil, err
 	}
-	installed := o.AgentsDir
-	if installed == "" {
-		installed = filepath.Join(dir, "agents")
+	terminals, err := terminalAgents(t, executables, user, dir, log)
+	if err != nil {
+		return nil, err
 	}
-	if installed, err = filepath.Abs(installed); err != nil {
+	installed, err := o.agentsDir(dir)
+	if err != nil {
 		return nil, err
 	}
 	var install, installCodex, installAmp, installPi *agents.Installation
@@ -37,11 +36,15 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	}
 	locator := &agents.Locator{Flags: executables, Dir: installed, Path: t.lookup("PATH")}
 	environ := func() []string { return t.env }
-	registry := agents.NewRegistry(append([]agents.Agent{
+	all := append([]agents.Agent{
 		mock.New(mock.Options{}),
 		claude.New(claude.Options{
-			Locator: locator, Installation: install, Environ: environ, StateDir: dir, Log: log,
+			Locator: locator, Installation: install, Environ: environ, User: user, StateDir: dir, Log: log,
 		}),
+	}, terminals...)
+	// These run as the server's own user alone, so they are left out where
+	// another one is wanted.
+	own := []agents.Agent{
 		codex.New(codex.Options{
 			Locator: locator, Installation: installCodex, Environ: environ, StateDir: dir, Log: log,
 		}),
@@ -51,7 +54,13 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 		pi.New(pi.Options{
 			Locator: locator, Installation: installPi, Environ: environ, StateDir: dir, Log: log,
 		}),
-	}, terminals...)...)
+	}
+	if user == nil {
+		all = append(all, own...)
+	} else {
+		log.Warn().Str("user", user.Name()).Int("left_out", len(own)).Msg("Agents that cannot run as another user are not offered")
+	}
+	registry := agents.NewRegistry(all...)
 	for name := range executables {
 		if _, err := registry.Get(name); err != nil {
 			return nil, unknownAgent(registry, name)

@@ -18,9 +18,9 @@ const onTerminal = "terminal:"
 // terminalAgents returns the agents that run programs on terminals: the user's
 // shell, and those of --agent, which it takes out of executables. A command is
 // split at spaces and nothing else: no shell reads it.
-func terminalAgents(t *terminal, executables map[string]string, dir string, log zerolog.Logger) ([]agents.Agent, error) {
+func terminalAgents(t *terminal, executables map[string]string, user *agents.User, dir string, log zerolog.Logger) ([]agents.Agent, error) {
 	environ := func() []string { return t.env }
-	all := []agents.Agent{screens.New(screens.Options{Environ: environ, StateDir: dir, Log: log})}
+	all := []agents.Agent{screens.New(screens.Options{Environ: environ, User: user, StateDir: dir, Log: log})}
 	for _, name := range slices.Sorted(maps.Keys(executables)) {
 		command, ok := strings.CutPrefix(executables[name], onTerminal)
 		if !ok {
@@ -31,7 +31,7 @@ func terminalAgents(t *terminal, executables map[string]string, dir string, log 
 		if len(words) == 0 {
 			return nil, fmt.Errorf("--agent %s=%s names no program: write it like bash=terminal:bash -i", name, onTerminal)
 		}
-		all = append(all, screens.New(screens.Options{Name: name, Command: words, Environ: environ, StateDir: dir, Log: log}))
+		all = append(all, screens.New(screens.Options{Name: name, Command: words, Environ: environ, User: user, StateDir: dir, Log: log}))
 	}
 	return all, nil
 }

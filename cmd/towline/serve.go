@@ -46,6 +46,7 @@ func serve(ctx context.Context, t *terminal, o *serveOptions) error {
 		return usage(err)
 	}
 	warnIfOpen(t, s.listener.Addr())
+	warnIfShared(t, o, os.Geteuid() == 0)
 	remove, err := writeServerFile(s.stateDir, s.url())
 	if err != nil {
 		s.abandon()

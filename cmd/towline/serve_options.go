@@ -50,9 +50,9 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.AllowOrigin, "allow-origin", o.AllowOrigin, "web origin whose pages may connect; repeatable")
 	f.BoolVar(&o.TrustProxy, "trust-proxy", o.TrustProxy, "take clients' addresses from X-Forwarded-For")
 	f.StringSliceVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path; repeatable")
-	f.StringVar(&o.AgentsDir, "agents-dir", o.AgentsDir, "folder for installed agents (default: agents in the state folder)")
+	f.StringVar(&o.AgentsDir, "agents-dir", o.AgentsDir, "folder for installed agents (default: agents in the state folder, with --agent-user "+sharedAgentsDir+")")
 	f.BoolVar(&o.NoInstall, "no-install", o.NoInstall, "never install an agent on demand")
-	f.StringVar(&o.AgentUser, "agent-user", o.AgentUser, "user that agents run as (not in this version)")
+	f.StringVar(&o.AgentUser, "agent-user", o.AgentUser, "user that agents run as; the server must be root")
 	f.StringVar(&o.Policy, "policy", o.Policy, "file of rules that decide permissions (not in this version)")
 	f.StringVar(&o.LogLevel, "log-level", o.LogLevel, "trace, debug, info, warn, error or disabled")
 	f.BoolVar(&o.Raw, "raw", o.Raw, "keep native frames of all sessions")
@@ -61,8 +61,6 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 // check refuses what this version cannot do, rather than pretend.
 func (o *serveOptions) check() error {
 	switch {
-	case o.AgentUser != "":
-		return errors.New("--agent-user is not in this version: start the server as the user that agents shall run as")
 	case o.Policy != "":
 		return errors.New("--policy is not in this version: decide permissions as a client")
 	case o.Store != "sqlite" && !strings.HasPrefix(o.Store, "sqlite:"):
