@@ -41,8 +41,13 @@ type screen struct {
 // newScreen returns an empty screen.
 func newScreen(rows, cols int) *screen {
 	s := &screen{}
-	s.emulator = vt10x.New(vt10x.WithSize(cols, rows), vt10x.WithWriter(&s.answers))
+	s.start(rows, cols)
 	return s
+}
+
+// start begins with an empty emulator.
+func (s *screen) start(rows, cols int) {
+	s.emulator = vt10x.New(vt10x.WithSize(cols, rows), vt10x.WithWriter(&s.answers))
 }
 
 // write takes output. It returns what the terminal answers to questions in it,
@@ -69,9 +74,9 @@ func (s *screen) guard(f func()) {
 	cols, rows := s.emulator.Size()
 	defer func() {
 		if recover() != nil {
-			sequences := s.sequences
-			*s = *newScreen(rows, cols)
-			s.sequences, s.failed = sequences, true
+			s.failed = true
+			s.answers.Reset()
+			s.start(rows, cols)
 		}
 	}()
 	f()

@@ -85,7 +85,10 @@ func sequenceSize(p []byte) (size int, whole bool) {
 	if len(p) < 2 {
 		return 0, false
 	}
-	if p[1] != '[' {
+	switch {
+	case p[1] < ' ' || p[1] > '~':
+		return 1, true // no sequence; the emulator would go on waiting for one
+	case p[1] != '[':
 		return 2, true
 	}
 	for i, c := range p[2:] {
@@ -101,6 +104,9 @@ func sequenceSize(p []byte) (size int, whole bool) {
 
 // take appends one sequence, if the emulator may see it.
 func (s *sequences) take(out, sequence []byte) []byte {
+	if len(sequence) < 2 {
+		return out
+	}
 	last := sequence[len(sequence)-1]
 	if bytes.IndexByte([]byte("]P_^Xk"), sequence[1]) >= 0 {
 		s.kind, s.text = last, nil

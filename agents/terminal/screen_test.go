@@ -1,0 +1,136 @@
+package terminal
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hinshun/vt10x"
+)
+
+func TestScreen_Shows(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		output, want string
+		answers      string
+	}{
+		"plain":                     {"one\r\ntwo", "one\ntwo", ""},
+		"cursor":                    {"\x1b[2;3Hx", "\n  x", ""},
+		"cleared":                   {"old\x1b[2J\x1b[Hnew", "new", ""},
+		"reset":                     {"old text that is long\x1bcnew", "new", ""},
+		"title is no text":          {"\x1b]0;title\x07text", "text", ""},
+		"link is no text":           {"\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\", "link", ""},
+		"colours with colons":       {"\x1b[38:5:1mred\x1b[0m", "red", ""},
+		"key modes move nothing":    {"ab\x1b[>1u\x1b[<u\x1b[?u\x1b[=1;2uc", "abc", ""},
+		"cursor style":              {"ab\x1b[2 qc", "abc", ""},
+		"half a character":          {"\xc3|\xa4", "ä", ""},
+		"half a sequence":           {"\x1b|[2|;3H|x", "\n  x", ""},
+		"half a string":             {"\x1b]0;ti|tle\x1b|\\x", "x", ""},
+		"bad characters":            {"a\xff\xfeb", "ab", ""},
+		"where is the cursor":       {"ab\x1b[6n", "ab", "\x1b[1;3R"},
+		"who are you":               {"\x1b[c\x1b[0c\x1b[>c", "", deviceAttributes + deviceAttributes},
+		"which background":          {"\x1b]11;?\x07", "", colours["11;?"]},
+		"a count without end":       {"\x1b[999999999999999999Ix", strings.Repeat(" ", 19) + "x", ""},
+		"a negative count":          {"ab\x1b[-5@\x1b[-5Pc", "abc", ""},
+		"asked a thousand times":    {strings.Repeat("\x1b[c", 1000), "", strings.Repeat(deviceAttributes, maxAnswers/len(deviceAttributes))},
+		"hidden by a bad character": {"\x1b\xc1[999999999999Ix", "[999999999999Ix", ""},
+		"hidden by a control code":  {"\x1b\x00[999999999999Ix", "[999999999999Ix", ""},
+		"too long for a sequence":   {"\x1b[" + strings.Repeat("1", 1000) + "mx", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScreen(5, 20)
+			var answers strings.Builder
+			for piece := range strings.SplitSeq(test.output, "|") {
+				answers.Write(s.write([]byte(piece)))
+			}
+			shown := s.show()
+			if name == "too long for a sequence" {
+				if s.failed {
+					t.Error("the emulator failed")
+				}
+				return // what a terminal shows of it is its own affair
+			}
+			if got := strings.Join(shown.Lines, "\n"); got != test.want || shown.Confidence != confident {
+				t.Errorf("shows %q (%v), want %q", got, shown.Confidence, test.want)
+			}
+			if answers.String() != test.answers {
+				t.Errorf("answers %q, want %q", answers.String(), test.answers)
+			}
+		})
+	}
+}
+
+func TestScreen_FollowsTitleSizeAndPaste(t *testing.T) {
+	t.Parallel()
+	s := newScreen(5, 20)
+	s.write([]byte("\x1b]2;hello\x07\x1b[?2004h\x1b[?25l"))
+	s.resize(7, 30)
+	shown := s.show()
+	if shown.Title != "hello" || shown.Rows != 7 || shown.Cols != 30 || shown.CursorVisible || !s.sequences.pasting {
+		t.Errorf("%+v, pasting: %v", shown, s.sequences.pasting)
+	}
+}
+
+// panicking is an emulator that fails at every write.
+type panicking struct{ vt10x.Terminal }
+
+func (panicking) Write([]byte) (int, error) { panic("out of range") }
+
+func TestScreen_SurvivesItsEmulator(t *testing.T) {
+	t.Parallel()
+	s := newScreen(5, 20)
+	s.emulator = panicking{vt10x.New(vt10x.WithSize(20, 5))}
+	s.write([]byte("one"))
+	if shown := s.show(); shown.Confidence != broken || shown.Rows != 5 || shown.Cols != 20 {
+		t.Errorf("after the failure: %+v", shown)
+	}
+	s.write([]byte("two"))
+	if shown := s.show(); shown.Confidence != broken || shown.Lines[0] != "two" {
+		t.Errorf("before a new drawing: %+v", shown)
+	}
+	if answers := s.write([]byte("\x1b[2J\x1b[Hthree\x1b[6n")); string(answers) != "\x1b[1;6R" {
+		t.Errorf("the new emulator answers %q", answers)
+	}
+	if shown := s.show(); shown.Confidence != confident || shown.Lines[0] != "three" {
+		t.Errorf("after a new drawing: %+v", shown)
+	}
+}
+
+// FuzzScreen: no output may hang the screen, make it fail for good, or make it
+// show what is no text.
+func FuzzScreen(f *testing.F) {
+	for _, seed := range []string{
+		"plain", "\x1b[2J\x1b[1;1H\x1b[31mred", "\x1b[999999999999I", "\x1b[5;1r\x1b[9L\x1b[9M", "\x1b[?1049h\x1b[?6h\x1b[99S\x1b[?1049l",
+		"\x1b]4;1;#fff\x07\x1b]0;t\x1b\\", "\xe2\x82", "\x1bP$q\x1b\\", "\x1b#8\x1b(0qqq\x1b(B", "\x1b[-1@", "\x1b[12P\x1b[500X", "\x1b[1;1;1;1;1m",
+	} {
+		f.Add([]byte(seed), byte(3), byte(7), 4)
+	}
+	f.Fuzz(func(t *testing.T, output []byte, rows, cols byte, cut int) {
+		if len(output) > 4<<10 {
+			return
+		}
+		s := newScreen(5, 20)
+		begin := time.Now()
+		cut = min(max(cut, 0), len(output))
+		s.write(output[:cut])
+		s.resize(int(rows%60)+2, int(cols%200)+2)
+		s.write(output[cut:])
+		shown := s.show()
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Fatalf("took %v", took)
+		}
+		if shown.Rows != int(rows%60)+2 || shown.Cols != int(cols%200)+2 || len(shown.Lines) > shown.Rows {
+			t.Fatalf("the size is %d by %d with %d lines", shown.Rows, shown.Cols, len(shown.Lines))
+		}
+		for _, line := range shown.Lines {
+			if !utf8.ValidString(line) || strings.ContainsAny(line, "\x00\x1b\n") {
+				t.Fatalf("shows %q", line)
+			}
+		}
+		if len(s.sequences.rest) > maxSequence+8 || len(s.sequences.text) > maxText {
+			t.Fatalf("holds back %d and %d bytes", len(s.sequences.rest), len(s.sequences.text))
+		}
+	})
+}
