@@ -7,6 +7,7 @@ import (
 	"github.com/towline-dev/towline/agents/claude"
 	"github.com/towline-dev/towline/agents/codex"
 	"github.com/towline-dev/towline/agents/mock"
+	"github.com/towline-dev/towline/agents/opencode"
 	"github.com/towline-dev/towline/agents/pi"
 )
 
@@ -29,8 +30,9 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	var install, installCodex, installAmp, installPi *agents.Installation
+	var install, installCodex, installAmp, installPi, installOpenCode *agents.Installation
 	if !o.NoInstall {
+		installOpenCode = agents.OpenCodeInstallation(installed)
 		installAmp, installPi = agents.AmpInstallation(installed), agents.PiInstallation(installed)
 		install, installCodex = agents.ClaudeInstallation(installed), agents.CodexInstallation(installed)
 	}
@@ -53,6 +55,9 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 		}),
 		pi.New(pi.Options{
 			Locator: locator, Installation: installPi, Environ: environ, StateDir: dir, Log: log,
+		}),
+		opencode.New(opencode.Options{
+			Locator: locator, Installation: installOpenCode, Environ: environ, StateDir: dir, Log: log,
 		}),
 	}
 	if user == nil {
