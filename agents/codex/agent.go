@@ -70,7 +70,7 @@ func New(o Options) *Agent {
 		o.Silence = answerTime
 	}
 	a := &Agent{o: o}
-	a.supervisor = &supervisor{start: a.start, grace: o.Grace}
+	a.supervisor = &supervisor{start: a.start, grace: o.Grace, log: o.Log}
 	return a
 }
 

@@ -21,6 +21,8 @@ type conn struct {
 	keepRaw bool
 	// release gives the place in the process back, once.
 	release func()
+	// strays are folders that the sandbox may leave in the workspace.
+	strays []string
 
 	// ready is closed when the thread was opened or refused; away when the
 	// process has answered our last request.
@@ -40,6 +42,9 @@ var _ agents.Conn = (*conn)(nil)
 
 func newConn(s *server, t *translator, keepRaw bool, release func()) *conn {
 	c := &conn{server: s, t: t, keepRaw: keepRaw, release: release, ready: make(chan struct{}), away: make(chan struct{})}
+	if dir := t.setup.start.Directory; dir != "" {
+		c.strays = missingFolders(dir)
+	}
 	c.more.L = &c.mu
 	return c
 }
@@ -103,6 +108,7 @@ func (c *conn) Send(ctx context.Context, command agents.Command) error {
 func (c *conn) Close() error {
 	c.closeOnce.Do(func() {
 		c.closeErr = c.server.detach(c)
+		removeEmpty(c.strays)
 		c.end()
 		c.release()
 	})

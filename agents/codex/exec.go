@@ -93,12 +93,12 @@ func (it *item) commandParts(n nativeItem, o *output) []protocol.Part {
 		part.Output = shown
 		return []protocol.Part{part}
 	}
-	whole := strings.TrimPrefix(*n.Output, it.toldOutput())
-	if shown == "" {
-		part.Output = whole
+	told := it.toldOutput()
+	if told+shown == "" {
+		part.Output = *n.Output
 		return []protocol.Part{part}
 	}
-	head, tail, found := split(whole, shown)
+	head, tail, found := split(*n.Output, told+shown)
 	if !found {
 		part.Output, part.Truncated = shown, true // the server kept too little to compare
 		return []protocol.Part{part}
@@ -139,7 +139,8 @@ func split(whole, shown string) (head, tail string, found bool) {
 	return whole[:at], "", true
 }
 
-// toldOutput is the output that items before this one have told.
+// toldOutput is the output that items before this one have told: of a command
+// that outlived its turn.
 func (it *item) toldOutput() string { return it.before[streamKey{streamOutput, tailIndex}] }
 
 // commandSoFar makes the part of a command that has not ended.

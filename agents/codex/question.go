@@ -35,7 +35,7 @@ func (t *translator) askUser(a *ask, params json.RawMessage, o *output) error {
 	q := protocol.Question{}
 	for _, n := range p.Questions {
 		q.Questions = append(q.Questions, protocol.QuestionItem{
-			Header: n.Header, Text: n.Question, Options: slices.Concat([]protocol.QuestionOption{}, n.Options),
+			Header: n.Header, Text: n.Question, Options: append([]protocol.QuestionOption{}, n.Options...),
 			FreeText: n.Other || len(n.Options) == 0,
 		})
 	}

@@ -21,7 +21,7 @@ func agentTool(n nativeItem) *protocol.Tool {
 	}
 	return &protocol.Tool{
 		Name: n.Tool, Kind: protocol.ToolTask, Title: cleanLine(title),
-		Input: encode(map[string]any{"tool": n.Tool, "prompt": n.Prompt, "threads": slices.Concat([]string{}, n.Receivers)}),
+		Input: encode(map[string]any{"tool": n.Tool, "prompt": n.Prompt, "threads": append([]string{}, n.Receivers...)}),
 	}
 }
 

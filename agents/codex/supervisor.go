@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -37,6 +39,7 @@ type supervisor struct {
 	// start starts a process, which calls ended at its end.
 	start func(ctx context.Context, ended func(*server)) (*server, error)
 	grace time.Duration
+	log   zerolog.Logger
 
 	mu      sync.Mutex
 	current *server
@@ -151,6 +154,7 @@ func (v *supervisor) ended(s *server) {
 		v.ends = 0
 	}
 	v.failedLocked(exitSentence(s.exit))
+	v.log.Warn().Str("end", v.last).Int("in_a_row", v.ends).Msg("Codex's process ended; the next prompt starts it again")
 }
 
 // exitSentence says how a process ended.
