@@ -99,10 +99,11 @@ func homeFolder(t *testing.T) string {
 	return dir
 }
 
-// startServe serves as make run does; wait returns when the server is gone.
-func startServe(t *testing.T, dir, listen string) (url string, wait func()) {
+// startServe serves as make run does, with further flags; wait returns when the server is gone.
+func startServe(t *testing.T, dir, listen string, flags ...string) (url string, wait func()) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(dir, "bin", "towline"), "serve", "--state-dir", ".state", "--listen", listen, "--log-level", "error")
+	args := append([]string{"serve", "--state-dir", ".state", "--listen", listen, "--log-level", "error"}, flags...)
+	cmd := exec.Command(filepath.Join(dir, "bin", "towline"), args...)
 	cmd.Dir = dir
 	out, err := cmd.StdoutPipe()
 	if err != nil {
