@@ -43,6 +43,12 @@ type opened struct {
 // open starts a program in an empty folder.
 func open(t *testing.T, o terminal.Options, command ...string) *opened {
 	t.Helper()
+	return openIn(t, t.TempDir(), o, command...)
+}
+
+// openIn starts a program in a folder.
+func openIn(t *testing.T, dir string, o terminal.Options, command ...string) *opened {
+	t.Helper()
 	if o.Pace == (terminal.Pace{}) {
 		o.Pace = brisk
 	}
@@ -51,7 +57,7 @@ func open(t *testing.T, o terminal.Options, command ...string) *opened {
 		home := t.TempDir()
 		o.Environ = func() []string { return []string{"PATH=/usr/bin:/bin", "HOME=" + home, "LANG=C.UTF-8"} }
 	}
-	conn, err := terminal.New(o).Open(t.Context(), agents.Start{SessionID: "s", Directory: t.TempDir()})
+	conn, err := terminal.New(o).Open(t.Context(), agents.Start{SessionID: "s", Directory: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

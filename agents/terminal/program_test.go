@@ -1,0 +1,100 @@
+package terminal_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/terminal"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// shows waits until the screen holds a text, and returns the screen.
+func (p *opened) shows(text string) protocol.Screen {
+	p.t.Helper()
+	for {
+		s := p.live.Snapshot().Screen
+		if strings.Contains(strings.Join(s.Lines, "\n"), text) {
+			return s
+		}
+		at := p.at.Offset
+		for p.at.Offset == at {
+			if _, err := p.live.Next(p.t.Context(), &p.at); err != nil {
+				p.t.Fatalf("the screen never showed %q: %v\n%s", text, err, strings.Join(s.Lines, "\n"))
+			}
+		}
+	}
+}
+
+func TestVim(t *testing.T) {
+	t.Parallel()
+	path, err := exec.LookPath("vim")
+	if err != nil {
+		agenttest.Missing(t, "vim is not on PATH, so no editor is tried on a terminal")
+	}
+	file := filepath.Join(t.TempDir(), "note.txt")
+	p := open(t, terminal.Options{}, path, "-u", "NONE", "-N", "-n", file)
+	p.shows("[New]")
+	p.typeKeys("ione\rtwo three\x1b")
+	if s := p.shows("two three"); s.Lines[0] != "one" || s.Lines[1] != "two three" || s.Confidence != 0.9 {
+		t.Errorf("the screen: %+v", s)
+	}
+	if err := p.live.Resize(ada, 12, 50); err != nil {
+		t.Fatal(err)
+	}
+	p.typeKeys(":echo 'size' &lines &columns\r")
+	if s := p.shows("size 12 50"); s.Rows != 12 || s.Cols != 50 {
+		t.Errorf("the screen: %+v", s)
+	}
+	p.typeKeys(":wq\r")
+	if e := p.exit(); e.Code == nil || *e.Code != 0 {
+		t.Errorf("ended with %+v", e)
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "one\ntwo three\n" {
+		t.Errorf("saved %q, %v", b, err)
+	}
+}
+
+// The Claude CLI's own interface, as people use it.
+func TestRealClaudeInterface(t *testing.T) {
+	t.Parallel()
+	path := agenttest.Claude(t)
+	m := agenttest.NewMessages(t)
+	script := m.On("greet", agenttest.Play(agenttest.Say("Hello from the script.")))
+	home := agenttest.NewHome(t, m.URL())
+	// What the CLI asks for at its first start is answered already.
+	settings, err := json.Marshal(map[string]any{
+		"hasCompletedOnboarding": true, "theme": "dark", "numStartups": 3,
+		"customApiKeyResponses": map[string]any{"approved": []string{"fake-key"}, "rejected": []string{}},
+		"projects":              map[string]any{home.Dir: map[string]any{"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home.Config, ".claude.json"), settings, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := openIn(t, home.Dir, terminal.Options{
+		Environ: home.Env, Rows: 40, Cols: 120,
+		Pace: terminal.Pace{Settle: 300 * time.Millisecond, Done: time.Second},
+	}, path)
+	if err := p.prompt("Greet me. " + script.Marker()); err != nil {
+		t.Fatal(err)
+	}
+	p.shows("Hello from the script.")
+	if e := next[*protocol.TurnEnded](p); e.Outcome != protocol.OutcomeCompleted {
+		t.Errorf("ended as %+v", e)
+	}
+	if len(script.Requests()) != 1 {
+		t.Errorf("%d requests", len(script.Requests()))
+	}
+	p.typeKeys("/exit\r")
+	if e := p.exit(); e.Code == nil || *e.Code != 0 {
+		t.Errorf("ended with %+v", e)
+	}
+}
