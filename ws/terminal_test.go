@@ -137,9 +137,11 @@ func (s *screenClient) await(kind string) protocol.TerminalFrame {
 // see reads until the bytes hold a text.
 func (s *screenClient) see(text string) {
 	s.t.Helper()
-	for !strings.Contains(s.seen.String(), text) {
+	looked := 0
+	for !bytes.Contains(s.seen.Bytes()[looked:], []byte(text)) {
+		looked = max(0, s.seen.Len()-len(text))
 		if _, err := s.take(); err != nil {
-			s.t.Fatalf("%q did not come (%v); there is %q", text, err, s.seen.String())
+			s.t.Fatalf("%q did not come (%v); there is %q", text, err, s.seen.Bytes()[max(0, s.seen.Len()-300):])
 		}
 	}
 }
@@ -355,5 +357,79 @@ func TestTerminal_Rights(t *testing.T) {
 			}
 			break
 		}
+	}
+}
+
+func TestTerminal_EventsBesideTheScreen(t *testing.T) {
+	t.Parallel()
+	f := serveTerminals(t, nil)
+	f.createTerminal("s", "bash")
+	events := f.dial("/v1/sessions/s/ws")
+	screen := f.watch("s", "", nil)
+	if r := events.do(&protocol.Prompt{Text: "echo fr''om a prompt"}); !r.OK {
+		t.Fatalf("prompt: %+v", r)
+	}
+	screen.see("from a prompt\r\n")
+	var text string
+	for _, e := range events.until(protocol.TypeTurnEnded) {
+		switch d := e.Data.(type) {
+		case *protocol.ItemCompleted:
+			var shown struct {
+				Confidence float64
+				Text       string
+			}
+			if err := json.Unmarshal(d.Item.Content[1].JSON, &shown); err != nil || shown.Confidence <= 0 || shown.Confidence > 1 {
+				t.Errorf("item %+v: %v", d.Item, err)
+			}
+			text = shown.Text
+		case *protocol.TurnEnded:
+			if d.Outcome != protocol.OutcomeCompleted {
+				t.Errorf("the turn: %+v", d)
+			}
+		}
+	}
+	if !strings.Contains(text, "\nfrom a prompt\n") {
+		t.Errorf("the last screen told is %q", text)
+	}
+	// A prompt does not type over a person.
+	screen.keys("echo half a li")
+	screen.see("half a li")
+	events.do(&protocol.Prompt{Text: "x"})
+	ended := events.until(protocol.TypeTurnEnded)
+	if e := ended[len(ended)-1].Data.(*protocol.TurnEnded); e.Outcome != protocol.OutcomeFailed || e.Error.Code != string(protocol.CodeBusy) {
+		t.Errorf("a prompt into a typed line: %+v", e)
+	}
+	// The session's end is the terminal's.
+	if r := events.do(&protocol.SessionEnd{}); !r.OK {
+		t.Fatalf("end: %+v", r)
+	}
+	screen.await(protocol.TerminalExit)
+	_, res, err := f.tryDial("/v1/sessions/s/terminal", http.Header{"Authorization": {"Bearer " + token}})
+	if err != nil {
+		t.Fatalf("the ended session's last screen is not shown: %v, %v", err, res)
+	}
+}
+
+func TestT07_TerminalOfAPeerThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	f := serveTerminals(t, func(o *ws.Options) { o.Timeouts.Write = time.Second })
+	f.createTerminal("s", "bash")
+	reading := f.watch("s", "", nil)
+	deaf := f.rawDial("/v1/sessions/s/terminal")
+	reading.keys("yes 'a line that is long enough to fill buffers soon' | head -c 30000000; echo th''e end\r")
+	// The peer does not read; the other one is not held up, and is told of
+	// every byte or of a gap.
+	reading.see("the end\r\n")
+	got := int64(reading.seen.Len())
+	for _, frame := range reading.frames {
+		if frame.Type == protocol.TerminalGap {
+			got += frame.Offset - frame.From
+		}
+	}
+	if got != reading.next || got < 30_000_000 {
+		t.Errorf("%d bytes and gaps, at offset %d", got, reading.next)
+	}
+	if code := deaf.closeCode(); code != 1006 {
+		t.Errorf("the deaf peer was closed with %d, not cut", code)
 	}
 }
