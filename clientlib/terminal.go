@@ -94,6 +94,10 @@ func (t *Terminal) connect(ctx context.Context) error {
 	k.ws = ws
 	ws.SetReadLimit(maxFrame)
 	k.silence = time.AfterFunc(k.quiet, func() { _ = ws.CloseNow() })
+	if ws.Subprotocol() != protocol.SubprotocolTerminal {
+		k.leave()
+		return fmt.Errorf("%w: it chose the subprotocol %q", errProtocol, ws.Subprotocol())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
