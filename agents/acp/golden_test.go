@@ -59,7 +59,7 @@ func play(t testing.TB, name string, lines []json.RawMessage) ([]protocol.Data, 
 		switch l.Dir {
 		case "in":
 			commands = append(commands, r.In(line)...)
-		case "out":
+		case "out", "exit":
 			for _, report := range r.Out(line) {
 				events = append(events, report.Events...)
 			}

@@ -21,18 +21,20 @@ type replay struct {
 	recordedID jsonrpc.ID
 	// pending are events that a recorded line caused before the next output.
 	pending []protocol.Data
+	// exited tells that the recording told how the process ended.
+	exited bool
 }
 
 func newReplay(e Entry) *replay { return &replay{entry: e} }
 
-// begin starts over with a fresh translator, as for another process. The
-// recording does not tell how the one before ended.
+// begin starts over with a fresh translator, as for another process.
 func (r *replay) begin() {
-	if r.t != nil {
+	if r.t != nil && !r.exited {
 		r.pending = append(r.pending, &protocol.AgentExited{Message: "the recording goes on with another process of the agent"})
 	}
 	r.t = newTranslator(setup{Quirks: &r.entry.Quirks, Title: r.entry.title(), Directory: "/replay", Recorded: true})
 	r.t.peer.NextID = func() jsonrpc.ID { return r.recordedID }
+	r.exited = false
 	r.pending = append(r.pending, &protocol.AgentStarted{})
 }
 
@@ -115,9 +117,10 @@ var commandMethods = []string{
 	"session/prompt", "session/cancel", "session/set_mode", "session/set_model", "session/set_config_option",
 }
 
-// Out returns what a line from the agent meant.
+// Out returns what a line from the agent meant; dir exit tells its end.
 func (r *replay) Out(line json.RawMessage) []agents.Report {
 	var l struct {
+		Dir   string          `json:"dir"`
 		Frame json.RawMessage `json:"frame"`
 	}
 	if json.Unmarshal(line, &l) != nil || l.Frame == nil {
@@ -130,6 +133,18 @@ func (r *replay) Out(line json.RawMessage) []agents.Report {
 	if len(r.pending) > 0 {
 		reports = append(reports, agents.Report{Events: r.pending})
 		r.pending = nil
+	}
+	if l.Dir == "exit" {
+		exit := &protocol.AgentExited{}
+		var f struct {
+			Code   *int   `json:"code"`
+			Signal string `json:"signal"`
+		}
+		if json.Unmarshal(l.Frame, &f) == nil {
+			exit.ExitCode, exit.Signal = f.Code, f.Signal
+		}
+		r.exited = true
+		return append(reports, agents.Report{Events: []protocol.Data{exit}})
 	}
 	report := r.t.Native(l.Frame).Report
 	report.Raw = l.Frame

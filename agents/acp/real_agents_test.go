@@ -1,0 +1,86 @@
+package acp
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/agenttest"
+)
+
+// realAgent is one real agent with a scripted model of its own.
+type realAgent struct {
+	*Agent
+	home *agenttest.Home
+	// on registers a script of the model.
+	on func(name string, rounds ...agenttest.Round) *agenttest.Script
+	// execute is a command in the agent's own words.
+	execute func(command string) agenttest.Block
+	// resumes tells that the agent remembers a session of one turn in another
+	// process.
+	resumes bool
+	// saved is the pattern of the files that the agent keeps its conversations
+	// in, where it writes them some time after a turn; empty elsewhere.
+	saved string
+	// mode is one that it can switch to.
+	mode string
+}
+
+// newReal makes an agent of the pinned version of an entry.
+func newReal(t *testing.T, name string, home *agenttest.Home) *Agent {
+	t.Helper()
+	e, ok := Find(name)
+	if !ok {
+		t.Fatalf("there is no entry %s", name)
+	}
+	dir := agenttest.CacheDir(t)
+	installation := agents.ACPInstallation(name, dir)
+	agenttest.Installed(t, installation)
+	return New(Options{Entry: e, Locator: &agents.Locator{Dir: dir}, Installation: installation, Environ: home.Env})
+}
+
+func realGemini(t *testing.T) *realAgent {
+	t.Helper()
+	m := agenttest.NewGemini(t)
+	home := agenttest.GeminiHome(t, m.URL())
+	return &realAgent{
+		Agent: newReal(t, "gemini", home), home: home, on: m.On, mode: "plan",
+		execute: func(command string) agenttest.Block {
+			return agenttest.Use("run_shell_command", map[string]any{"command": command, "description": "scripted"})
+		},
+	}
+}
+
+func realQwen(t *testing.T) *realAgent {
+	t.Helper()
+	m := agenttest.NewChat(t)
+	home := agenttest.QwenHome(t, m.URL())
+	return &realAgent{
+		Agent: newReal(t, "qwen", home), home: home, on: m.On, mode: "plan", resumes: true,
+		execute: func(command string) agenttest.Block {
+			return agenttest.Use("run_shell_command", map[string]any{"command": command, "is_background": false, "description": "scripted"})
+		},
+	}
+}
+
+func realClaude(t *testing.T) *realAgent {
+	t.Helper()
+	m := agenttest.NewMessages(t)
+	home := agenttest.NewHome(t, m.URL())
+	home.Vars["IS_SANDBOX"] = "1"
+	return &realAgent{
+		Agent: newReal(t, "claude-agent-acp", home), home: home, on: m.On, mode: "plan", resumes: true,
+		saved: filepath.Join(home.Config, "projects", "*", "*.jsonl"),
+		execute: func(command string) agenttest.Block {
+			return agenttest.Use("Bash", map[string]any{"command": command, "description": "scripted"})
+		},
+	}
+}
+
+// eachReal runs a test with each of the agents that are proven.
+func eachReal(t *testing.T, test func(t *testing.T, r *realAgent)) {
+	t.Helper()
+	for name, open := range map[string]func(*testing.T) *realAgent{"gemini": realGemini, "qwen": realQwen, "claude": realClaude} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}

@@ -1,0 +1,50 @@
+package agenttest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// GeminiHome makes a home whose Gemini CLI speaks to the model server at base.
+// The test fails if base is not on loopback.
+func GeminiHome(t testing.TB, base string) *Home {
+	t.Helper()
+	h := bareHome(t, base)
+	h.Vars["GOOGLE_GEMINI_BASE_URL"], h.Vars["GEMINI_API_KEY"] = base, "fake-key"
+	h.settings(t, ".gemini", `{"security":{"auth":{"selectedType":"gemini-api-key"}},"general":{"disableAutoUpdate":true},`+
+		`"privacy":{"usageStatisticsEnabled":false},"telemetry":{"enabled":false},"model":{"name":"gemini-2.5-pro"}}`)
+	return h
+}
+
+// QwenHome makes a home whose Qwen Code speaks to the model server at base.
+// The test fails if base is not on loopback.
+func QwenHome(t testing.TB, base string) *Home {
+	t.Helper()
+	h := bareHome(t, base)
+	h.Vars["OPENAI_BASE_URL"], h.Vars["OPENAI_API_KEY"], h.Vars["OPENAI_MODEL"] = base+"/v1", "fake-key", "fake-model"
+	h.settings(t, ".qwen", `{"security":{"auth":{"selectedType":"openai"}},"general":{"disableAutoUpdate":true},"privacy":{"usageStatisticsEnabled":false}}`)
+	return h
+}
+
+// bareHome makes a home that knows no model.
+func bareHome(t testing.TB, base string) *Home {
+	t.Helper()
+	h := NewHome(t, base)
+	for _, name := range []string{"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CONFIG_DIR"} {
+		delete(h.Vars, name)
+	}
+	return h
+}
+
+// settings writes settings.json into a folder of the home.
+func (h *Home) settings(t testing.TB, dir, text string) {
+	t.Helper()
+	dir = filepath.Join(h.Home, dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
