@@ -93,9 +93,12 @@ func (a *Agent) find() (agents.Executable, error) {
 	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, agents.AmpFile)
 }
 
-// version asks the executable for its version; empty if it tells none that can
-// be read.
+// version finds out the executable's version: the first generation's stands in
+// its package, the second's must be asked. It is empty if it cannot be read.
 func (a *Agent) version(ctx context.Context, e agents.Executable) (string, error) {
+	if v := agents.PackageVersion(e.Path); v != "" {
+		return v, nil
+	}
 	line, err := agents.Version(ctx, e.Path)
 	if err != nil {
 		a.o.Log.Warn().Err(err).Str("path", e.Path).Msg("Cannot ask Amp for its version")

@@ -71,9 +71,8 @@ func (a *Agent) Capabilities() protocol.Capabilities {
 	}
 }
 
-// Info tells whether Pi is here, and which. It may run the executable with
-// --version.
-func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
+// Info tells whether Pi is here, and which. It runs nothing.
+func (a *Agent) Info(context.Context) protocol.AgentInfo {
 	info := protocol.AgentInfo{
 		Name: name, Title: title, Status: "missing", Pinned: agents.PiVersion,
 		Credentials: credentials(a.o.Environ()), Capabilities: a.Capabilities(),
@@ -87,11 +86,7 @@ func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 		}
 		return info
 	}
-	info.Path, info.Origin = e.Path, e.Origin
-	if info.Version, err = a.version(ctx, e); err != nil {
-		info.Message = protocol.AsError(err).Message
-		return info
-	}
+	info.Path, info.Origin, info.Version = e.Path, e.Origin, agents.PackageVersion(e.Path)
 	info.Status = "ready"
 	if info.Credentials == "missing" {
 		info.Message = "no key or login was found; set a provider's key for the server, such as ANTHROPIC_API_KEY, or log in once with: pi"
@@ -105,17 +100,6 @@ func (a *Agent) find() (agents.Executable, error) {
 		return a.o.Locator.Find(name, agents.PiFile)
 	}
 	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, agents.PiFile)
-}
-
-// version asks the executable for its version; empty if it tells none that can
-// be read.
-func (a *Agent) version(ctx context.Context, e agents.Executable) (string, error) {
-	line, err := agents.Version(ctx, e.Path)
-	if err != nil {
-		a.o.Log.Warn().Err(err).Str("path", e.Path).Msg("Cannot ask Pi for its version")
-		return "", err
-	}
-	return readVersion(line), nil
 }
 
 func (a *Agent) knownModels() []protocol.Model {
@@ -163,10 +147,6 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, err := a.version(ctx, e)
-	if err != nil {
-		return nil, err
-	}
 	files, err := writeFiles(s.SystemPrompt)
 	if err != nil {
 		a.o.Log.Error().Err(err).Msg("Cannot prepare Pi")
@@ -178,7 +158,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 			Path: e.Path, Args: args(s, files), Dir: s.Directory, Env: environment(a.o.Environ(), s.Env),
 			SessionID: s.SessionID, StateDir: a.o.StateDir,
 		},
-		Translator: t, Version: version, KeepRaw: s.KeepRaw, MaxLine: maxLine,
+		Translator: t, Version: agents.PackageVersion(e.Path), KeepRaw: s.KeepRaw, MaxLine: maxLine,
 		Ending: [][]byte{[]byte(`{"type":"abort"}`)},
 	})
 	if err != nil {

@@ -1,10 +1,6 @@
 package pi
 
 import (
-	"strings"
-
-	"golang.org/x/mod/semver"
-
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -46,13 +42,4 @@ func args(s agents.Start, d *sideFiles) []string {
 		args = append(args, "--append-system-prompt", d.prompt)
 	}
 	return args
-}
-
-// readVersion takes the number off what --version prints.
-func readVersion(line string) string {
-	number, _, _ := strings.Cut(strings.TrimPrefix(line, "v"), " ")
-	if !semver.IsValid("v" + number) {
-		return ""
-	}
-	return number
 }
