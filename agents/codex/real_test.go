@@ -98,11 +98,11 @@ func textPrompt(text string) *agents.Prompt {
 	return &agents.Prompt{PromptID: "m1", Content: []agents.Content{{Part: protocol.TextPart(text)}}}
 }
 
-// readUntil reads until an event of the type came, and returns all before.
+// readUntil reads reports until an event of the type came, and returns all.
 func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType, see func(protocol.Data)) []protocol.Data {
 	t.Helper()
 	var events []protocol.Data
-	for {
+	for found := false; !found; {
 		reports, err := conn.Recv()
 		if err != nil {
 			t.Fatalf("no %s in\n%s%v", last, ndjson(t, events), err)
@@ -113,12 +113,11 @@ func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType, see func
 				if see != nil {
 					see(d)
 				}
-				if d.EventType() == last {
-					return events
-				}
+				found = found || d.EventType() == last
 			}
 		}
 	}
+	return events
 }
 
 // want checks that text holds the parts, in that order.

@@ -55,6 +55,8 @@ func startServer(ctx context.Context, o agents.StdioOptions, silence time.Durati
 		stdio: stdio, version: o.Version, facts: h.facts, started: time.Now(), silence: silence,
 		asked: make(chan struct{}, 1), done: make(chan struct{}), conns: map[*conn]bool{},
 	}
+	first, _ := stdio.Recv() // it waits already: AgentStarted
+	s.told(first)
 	s.tasks.Go(func() { s.read(ended) })
 	if h.refused != "" {
 		_ = s.stop()
@@ -68,30 +70,18 @@ func startServer(ctx context.Context, o agents.StdioOptions, silence time.Durati
 // read drains the process until its end. All that it means for a session the
 // hub has handed on already.
 func (s *server) read(ended func(*server)) {
-	exit := &protocol.AgentExited{Message: "the Codex process ended"}
 	for {
 		reports, err := s.stdio.Recv()
-		for _, r := range reports {
-			for _, d := range r.Events {
-				switch d := d.(type) {
-				case *protocol.AgentStarted:
-					s.mu.Lock()
-					s.pid = d.PID
-					s.mu.Unlock()
-				case *protocol.AgentExited:
-					exit = d
-				case *protocol.AgentUnparsed:
-					s.tellAll(d) // a line that was no frame
-				}
-			}
-		}
+		s.told(reports)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 	}
 	s.mu.Lock()
-	s.exit = exit
-	conns := s.conns
+	if s.exit == nil {
+		s.exit = &protocol.AgentExited{Message: "the Codex process ended"}
+	}
+	exit, conns := s.exit, s.conns
 	s.conns = nil
 	s.mu.Unlock()
 	close(s.done)
@@ -100,6 +90,27 @@ func (s *server) read(ended func(*server)) {
 		c.exited(exit)
 	}
 	_ = s.stdio.Close() // nothing is left to stop, only to clean up
+}
+
+// told takes what the pipe reports beside the frames: the process's begin and
+// end, and lines that are none.
+func (s *server) told(reports []agents.Report) {
+	for _, r := range reports {
+		for _, d := range r.Events {
+			switch d := d.(type) {
+			case *protocol.AgentStarted:
+				s.mu.Lock()
+				s.pid = d.PID
+				s.mu.Unlock()
+			case *protocol.AgentExited:
+				s.mu.Lock()
+				s.exit = d
+				s.mu.Unlock()
+			case *protocol.AgentUnparsed:
+				s.tellAll(d)
+			}
+		}
+	}
 }
 
 // tellAll tells every session.
