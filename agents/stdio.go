@@ -106,27 +106,28 @@ func OpenStdio(ctx context.Context, o StdioOptions) (*Stdio, error) {
 	} else {
 		s.ready = !o.AwaitReady
 	}
-	if err := s.awaitReady(ctx); err != nil {
+	if problem := s.awaitReady(ctx); problem != "" {
 		s.o.Stop = neverReady
-		_ = s.Close()
+		_ = s.Close() // what it wrote to standard error is whole then
 		s.process.stdout.close()
-		return nil, err
+		return nil, s.startError(problem)
 	}
 	return s, nil
 }
 
-// awaitReady reads until the agent is ready.
-func (s *Stdio) awaitReady(ctx context.Context) error {
+// awaitReady reads until the agent is ready. It returns why it will not be;
+// empty once it is.
+func (s *Stdio) awaitReady(ctx context.Context) (problem string) {
 	defer context.AfterFunc(ctx, s.process.stdout.wake)()
 	for {
 		if s.isReady() {
-			return nil
+			return ""
 		}
 		if s.isStranger() {
-			return s.startError("the agent writes to its standard output what is no message of its protocol; check its command line")
+			return "the agent writes to its standard output what is no message of its protocol; check its command line"
 		}
 		if ctx.Err() != nil {
-			return s.startError("the agent did not become ready in time")
+			return "the agent did not become ready in time"
 		}
 		batch, err := s.readBatch()
 		s.mu.Lock()
@@ -134,7 +135,7 @@ func (s *Stdio) awaitReady(ctx context.Context) error {
 		s.mu.Unlock()
 		if err != nil && !errors.Is(err, errWoken) {
 			exit := s.awaitExit()
-			return s.startError("the agent ended before it was ready (" + exit.String() + ")")
+			return "the agent ended before it was ready (" + exit.String() + ")"
 		}
 	}
 }

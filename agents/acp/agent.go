@@ -26,6 +26,9 @@ type Options struct {
 	Installation *agents.Installation
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
+	// User is whom the agent runs as; nil means the server's own user. Its home
+	// takes the place of the one in Environ.
+	User *agents.User
 	// StateDir is the server's state folder, for sweeping leftovers.
 	StateDir string
 	// Log gets what an operator should know; the zero value is silent.
@@ -60,6 +63,8 @@ func New(o Options) *Agent {
 	if o.Environ == nil {
 		o.Environ = os.Environ
 	}
+	server := o.Environ
+	o.Environ = func() []string { return o.User.Environ(server()) }
 	return &Agent{o: o}
 }
 
@@ -186,6 +191,9 @@ func (a *Agent) Check(s agents.Start) error {
 	if err := checkServers(s.MCP); err != nil {
 		return err
 	}
+	if err := a.o.User.CheckDirectory(s.Directory); err != nil {
+		return err
+	}
 	known := a.learned().settings
 	if s.Resume != "" || known.mode.name == "" {
 		return nil // a session that goes on is told what is lost; or nothing is known yet
@@ -223,7 +231,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	conn, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{
 			Path: e.Path, Args: a.o.Entry.Command[1:], Dir: s.Directory, Env: a.environment(s.Env),
-			SessionID: s.SessionID, StateDir: a.o.StateDir,
+			SessionID: s.SessionID, StateDir: a.o.StateDir, Credential: a.o.User.Credential(),
 		},
 		Translator: w, Version: e.Version, KeepRaw: s.KeepRaw, FramesOnly: !a.o.Entry.Quirks.Banner,
 	})

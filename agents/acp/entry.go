@@ -1,7 +1,12 @@
 package acp
 
 import (
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
@@ -53,6 +58,37 @@ func basic() protocol.Capabilities {
 func Custom(name string, command []string) Entry {
 	return Entry{Name: name, Command: command, Capabilities: basic()}
 }
+
+// With returns the entry with another command, as an operator writes it:
+// "gemini --acp", or one word for the executable alone, which keeps the entry's
+// arguments. Words of the form NAME=value before the executable are set for the
+// agent. The command is split at spaces and nothing else, because no shell
+// reads it; a file of that whole name is one word.
+func (e Entry) With(command string) (Entry, error) {
+	words := strings.Fields(command)
+	if info, err := os.Stat(command); err == nil && info.Mode().IsRegular() {
+		words = []string{command}
+	}
+	e.Env = maps.Clone(e.Env)
+	for len(words) > 0 && variable.MatchString(words[0]) {
+		if e.Env == nil {
+			e.Env = map[string]string{}
+		}
+		name, value, _ := strings.Cut(words[0], "=")
+		e.Env[name], words = value, words[1:]
+	}
+	switch {
+	case len(words) == 0:
+		return Entry{}, fmt.Errorf("the command of agent %s names no executable: write it like %s=COMMAND --acp", e.Name, e.Name)
+	case len(words) == 1 && len(e.Command) > 0:
+		words = append(words, e.Command[1:]...)
+	}
+	e.Command = words
+	return e, nil
+}
+
+// variable is a word that sets a variable.
+var variable = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
 
 // Find returns the entry of a name or alias.
 func Find(name string) (Entry, bool) {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/acp"
 	"github.com/towline-dev/towline/session"
 )
 
@@ -44,8 +46,12 @@ func newAgentsReplay(t *terminal) *cobra.Command {
 	}
 }
 
-// findReplayer returns the agent, if its traffic can be replayed.
+// findReplayer returns the agent, if its traffic can be replayed. acp:NAME is
+// the agent of that name when it speaks ACP: acp:claude is not claude.
 func findReplayer(t *terminal, name string) (agents.Replayer, error) {
+	if spoken, ok := strings.CutPrefix(name, "acp:"); ok {
+		return acp.Replayer(spoken), nil
+	}
 	registry, err := newRegistry(t, &serveOptions{}, "", newLog(t, "error"))
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/rs/zerolog"
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/acp"
 	"github.com/towline-dev/towline/agents/amp"
 	"github.com/towline-dev/towline/agents/claude"
 	"github.com/towline-dev/towline/agents/codex"
@@ -65,7 +66,13 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	} else {
 		log.Warn().Str("user", user.Name()).Int("left_out", len(own)).Msg("Agents that cannot run as another user are not offered")
 	}
-	registry := agents.NewRegistry(all...)
+	named, err := acpAgents(agents.NewRegistry(append(all, own...)...), acp.Options{
+		Locator: locator, Environ: environ, User: user, StateDir: dir, Log: log,
+	}, !o.NoInstall)
+	if err != nil {
+		return nil, err
+	}
+	registry := agents.NewRegistry(append(all, named...)...)
 	for name := range executables {
 		if _, err := registry.Get(name); err != nil {
 			return nil, unknownAgent(registry, name)

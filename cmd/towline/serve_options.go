@@ -49,7 +49,7 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.AllowHost, "allow-host", o.AllowHost, "further Host name to answer to; repeatable")
 	f.StringSliceVar(&o.AllowOrigin, "allow-origin", o.AllowOrigin, "web origin whose pages may connect; repeatable")
 	f.BoolVar(&o.TrustProxy, "trust-proxy", o.TrustProxy, "take clients' addresses from X-Forwarded-For")
-	f.StringSliceVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path; repeatable")
+	f.StringArrayVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path, or the command of one that speaks ACP, as 'gemini=gemini --acp'; repeatable")
 	f.StringVar(&o.AgentsDir, "agents-dir", o.AgentsDir, "folder for installed agents (default: agents in the state folder, with --agent-user "+sharedAgentsDir+")")
 	f.BoolVar(&o.NoInstall, "no-install", o.NoInstall, "never install an agent on demand")
 	f.StringVar(&o.AgentUser, "agent-user", o.AgentUser, "user that agents run as; the server must be root")
@@ -79,7 +79,7 @@ func (o *serveOptions) executables() (map[string]string, error) {
 	for _, a := range o.Agent {
 		name, path, ok := strings.Cut(a, "=")
 		if !ok || name == "" || path == "" {
-			return nil, fmt.Errorf("--agent %q names no executable: write it like claude=/path/to/claude", a)
+			return nil, fmt.Errorf("--agent %q names no executable: write it like claude=/path/to/claude, or my-agent='my-agent --acp'", a)
 		}
 		paths[name] = path
 	}
