@@ -24,7 +24,7 @@ func command(line string) agenttest.Block {
 func TestRealSection8PasswordIsHidden(t *testing.T) {
 	r := newReal(t)
 	s := r.chat.On("look",
-		agenttest.Play(command(`env; tr '\0' '\n' </proc/$PPID/environ; tr '\0' '\n' </proc/$PPID/cmdline; for p in /proc/[0-9]*; do tr '\0' '\n' <$p/environ 2>/dev/null | grep OPENCODE_SERVER; done`)),
+		agenttest.Play(command(`echo "data=[$XDG_DATA_HOME]"; env; tr '\0' '\n' </proc/$PPID/environ; tr '\0' '\n' </proc/$PPID/cmdline; for p in /proc/[0-9]*; do tr '\0' '\n' <$p/environ 2>/dev/null | grep OPENCODE_SERVER; done`)),
 		agenttest.Play(agenttest.Say("Looked.")),
 	)
 	dir := r.folder(t)
@@ -44,7 +44,7 @@ func TestRealSection8PasswordIsHidden(t *testing.T) {
 	if !strings.Contains(seen, "OPENCODE_PID") || !strings.Contains(seen, "PATH=") {
 		t.Error("the command did not show its environment")
 	}
-	if strings.Contains(seen, `XDG_DATA_HOME=`+r.o.StateDir) && !strings.Contains(seen, "--hostname") {
+	if !strings.Contains(seen, "data=[]") {
 		t.Error("tools got the server's folders as their own")
 	}
 	for path, password := range map[string]string{"/session": "", "/permission": "wrong", "/global/health": ""} {
@@ -286,7 +286,8 @@ func TestRealPlanMode(t *testing.T) {
 		k := r.open(t, agents.Start{SessionID: mode, Directory: dir, Mode: modePlan, PermissionMode: mode})
 		k.say(write.Marker())
 		k.await(protocol.TypeItemCompleted, func(d protocol.Data) bool {
-			return d.(*protocol.ItemCompleted).Item.Status == protocol.ItemDeclined
+			item := d.(*protocol.ItemCompleted).Item
+			return item.Kind == protocol.KindToolCall && item.Status != protocol.ItemDone
 		})
 		k.ended()
 	}

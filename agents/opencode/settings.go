@@ -130,11 +130,12 @@ func (a nativeAgent) denies(permission string) bool {
 	return denied
 }
 
-// denials are what an agent denies by name.
+// denials are an agent's rules of the permissions that it denies by name, with
+// their exceptions.
 func (a nativeAgent) denials() []rule {
 	var denied []rule
 	for _, r := range a.Permission {
-		if r.Action == "deny" && r.Permission != "*" {
+		if r.Permission != "*" && a.denies(r.Permission) {
 			denied = append(denied, r)
 		}
 	}
