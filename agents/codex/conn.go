@@ -10,9 +10,12 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
-// leaveTime is how long Close waits for the process's last answer. One that is
-// silent for longer is stopped.
-const leaveTime = 5 * time.Second
+// What Close waits for: the end of an open turn, then the process's last
+// answer. A process that is silent for longer is stopped.
+const (
+	turnTime  = 3 * time.Second
+	leaveTime = 2 * time.Second
+)
 
 // conn is one session's connection to the shared process.
 type conn struct {
@@ -21,6 +24,8 @@ type conn struct {
 	keepRaw bool
 	// release gives the place in the process back, once.
 	release func()
+	// leaving tells the hub, which alone uses it, that Close was called.
+	leaving bool
 	// strays are folders that the sandbox may leave in the workspace.
 	strays []string
 

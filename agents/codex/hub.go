@@ -154,6 +154,9 @@ func (h *hub) deliver(t *translator, m message, out *agents.Output) {
 	for _, held := range h.claim(t, o.claimed) {
 		h.deliver(t, held, out)
 	}
+	if c.leaving && t.idle() {
+		out.Frames = append(out.Frames, h.farewell(c)...)
+	}
 }
 
 // tellAll tells what cannot be told to one session alone.
@@ -179,7 +182,8 @@ type (
 	// detach ends a connection.
 	detach struct {
 		agents.Command
-		c *conn
+		c      *conn
+		atOnce bool
 	}
 	// inspect runs a function of the server's.
 	inspect struct {
@@ -203,7 +207,7 @@ func (h *hub) Command(c agents.Command) (agents.Output, error) {
 		c.c.push(out.Report)
 		return agents.Output{Frames: out.Frames}, nil
 	case *detach:
-		return agents.Output{Frames: h.leave(c.c)}, nil
+		return agents.Output{Frames: h.leave(c.c, c.atOnce)}, nil
 	case *inspect:
 		return agents.Output{Frames: c.do(h)}, nil
 	default:
@@ -211,25 +215,43 @@ func (h *hub) Command(c agents.Command) (agents.Output, error) {
 	}
 }
 
-// leave ends a connection's thread: its turn, its commands, its place in the
-// process. Requests of it that are open are refused.
-func (h *hub) leave(c *conn) [][]byte {
+// leave ends a connection's thread: its asks, its turn and its commands. It
+// stays until the turn has ended, because a prompt that came before would go
+// into that turn; at once does not wait for it.
+func (h *hub) leave(c *conn, atOnce bool) [][]byte {
 	var o output
 	t := c.t
-	t.interrupt(&o)
-	for _, a := range t.asks {
-		o.send(h.peer.Refuse(a.id, jsonrpc.CodeInvalidRequest, "the session is closed"))
+	if !c.leaving {
+		c.leaving = true
+		for _, a := range t.asks {
+			o.send(h.peer.Refuse(a.id, jsonrpc.CodeInvalidRequest, "the session is closed"))
+		}
+		clear(t.asks)
+		t.interrupt(&o)
 	}
-	if t.root != nil {
-		o.send(t.call(callClean, "thread/backgroundTerminals/clean", map[string]any{"threadId": t.root.id}, nil))
-		o.send(h.peer.Call("thread/unsubscribe", map[string]any{"threadId": t.root.id}, leaving{c}))
+	if atOnce || t.idle() {
+		o.send(h.farewell(c)...)
+	}
+	return o.Frames
+}
+
+// farewell takes a connection off.
+func (h *hub) farewell(c *conn) [][]byte {
+	t := c.t
+	if h.conns[t] == nil {
+		return nil
 	}
 	delete(h.conns, t)
 	h.release(t)
 	if t.root == nil {
 		c.left()
+		return nil
 	}
-	return o.Frames
+	thread := map[string]any{"threadId": t.root.id}
+	return [][]byte{
+		t.call(callClean, "thread/backgroundTerminals/clean", thread, nil),
+		h.peer.Call("thread/unsubscribe", thread, leaving{c}),
+	}
 }
 
 // overdue fails the calls that still wait for an answer, and asks for a sign

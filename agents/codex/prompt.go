@@ -134,6 +134,7 @@ func (t *translator) turnAccepted(p *sentPrompt, in jsonrpc.Incoming, o *output)
 func (t *translator) steered(p *sentPrompt, in jsonrpc.Incoming, o *output) {
 	switch {
 	case in.Error == nil:
+		p.started = true
 	case strings.Contains(in.Error.Message, "no active turn"), strings.Contains(in.Error.Message, "expected active turn"):
 		o.send(t.startTurn(p))
 	default:
@@ -262,7 +263,7 @@ func (t *translator) echo(clientID string) bool {
 	for _, p := range t.prompts {
 		if p.clientID == clientID || (clientID == "" && !p.echoed) {
 			p.echoed = true
-			if p.started {
+			if p.started || t.turn.began {
 				t.dropPrompt(p)
 			}
 			return true

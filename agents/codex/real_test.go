@@ -194,6 +194,105 @@ func TestRealInterrupt(t *testing.T) {
 	}
 }
 
+// Patches are asked for and shown as diffs, questions are answered, plans told,
+// and a prompt can be put into the open turn.
+func TestRealTools(t *testing.T) {
+	question := map[string]any{"questions": []any{map[string]any{
+		"id": "db", "header": "DB", "question": "Which?",
+		"options": []any{map[string]string{"label": "A", "description": "a"}, map[string]string{"label": "B", "description": "b"}},
+	}}}
+	plan := map[string]any{"plan": []any{map[string]string{"step": "first", "status": "in_progress"}}}
+	m := newResponses(t, map[string][]string{
+		"patch":   {patchCall("yes.txt"), "Patched."},
+		"decline": {patchCall("no.txt"), "Then not."},
+		"ask":     {functionCall("request_user_input", question), "Asked."},
+		"plan":    {functionCall("update_plan", plan), "Planned."},
+		"talk":    {"I talk\nhold"},
+		"stop it": {"I stop."},
+	})
+	a, work := realAgent(t, m)
+	conn := open(t, a, agents.Start{SessionID: "s1", Directory: work})
+	option := "allow"
+	see := func(d protocol.Data) {
+		switch d := d.(type) {
+		case *protocol.PermissionRequested:
+			for _, o := range d.Permission.Options {
+				if o.ID == option {
+					send(t, conn, &agents.Decide{PermissionID: d.Permission.PermissionID, Option: o})
+				}
+			}
+		case *protocol.QuestionRequested:
+			send(t, conn, &agents.Answer{QuestionID: d.Question.QuestionID, Answers: [][]string{{"neither"}}})
+		}
+	}
+	turn := func(text string) string {
+		t.Helper()
+		send(t, conn, textPrompt(text))
+		return ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded, see))
+	}
+	want(t, turn("patch"), `"permission.requested"`, `"kind":"edit"`, `"action":"create"`, `"item.completed"`, `"status":"completed"`, `+hello`, "Patched.")
+	option = "deny"
+	want(t, turn("decline"), `"permission.requested"`, `"status":"declined"`, "Then not.", `"completed"`)
+	if _, err := os.Stat(filepath.Join(work, "yes.txt")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(work, "no.txt")); err == nil {
+		t.Error("a denied patch was applied")
+	}
+	want(t, turn("ask"), `"question.requested"`, `"Which?"`, "Asked.", `"completed"`)
+	m.mu.Lock()
+	want(t, m.input, "ask")
+	m.mu.Unlock()
+	want(t, turn("plan"), `"plan.updated"`, `"first","status":"in_progress"`, "Planned.")
+
+	send(t, conn, textPrompt("talk"))
+	<-m.held
+	readUntil(t, conn, protocol.TypeItemDelta, nil)
+	steer := textPrompt("stop it")
+	steer.PromptID, steer.Steer = "m2", true
+	send(t, conn, steer)
+	got := ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded, see))
+	want(t, got, `"discarded"`, "I stop.", `"completed"`)
+}
+
+// A session that closes in a turn and opens again, while its thread may still
+// be loaded, has the settings that it asks for.
+func TestRealReopen(t *testing.T) {
+	m := newResponses(t, map[string][]string{
+		"say":  {"Said."},
+		"talk": {"I talk\nhold"},
+		"make": {execCommand("1", "touch made.txt"), "Made it."},
+	})
+	a, work := realAgent(t, m)
+	conn := open(t, a, agents.Start{SessionID: "s1", Directory: work})
+	native := ""
+	send(t, conn, textPrompt("say"))
+	for _, d := range readUntil(t, conn, protocol.TypeTurnEnded, nil) {
+		if u, ok := d.(*protocol.SessionUpdated); ok && u.NativeSessionID != nil {
+			native = *u.NativeSessionID
+		}
+	}
+	send(t, conn, textPrompt("talk"))
+	<-m.held
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, a, agents.Start{SessionID: "s1", Directory: work, Resume: native, PermissionMode: "bypass"})
+	send(t, again, textPrompt("make"))
+	got := ndjson(t, readUntil(t, again, protocol.TypeTurnEnded, nil))
+	want(t, got, `"resumed":true`, `"permission_mode":"bypass"`, `"exit_code":0`, "Made it.", `"completed"`)
+	wantNone(t, got, "permission.requested")
+	fork := open(t, a, agents.Start{SessionID: "s2", Directory: work, Resume: native, Fork: true})
+	send(t, fork, textPrompt("say more"))
+	want(t, ndjson(t, readUntil(t, fork, protocol.TypeTurnEnded, nil)), `"model":"gpt-5.5"`, `"completed"`)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	want(t, m.input, "make", "say more")
+	if p := a.Info(t.Context()).Process; p.Restarts != 0 {
+		t.Errorf("got %+v", p)
+	}
+}
+
 // SIGKILL in the middle of a turn ends both sessions' connections; each goes
 // on with its thread in a new process.
 func TestRealKillAndResume(t *testing.T) {

@@ -100,3 +100,16 @@ func execCommand(id, command string) string {
 	arguments := string(encode(map[string]any{"cmd": command, "login": false, "yield_time_ms": 20_000}))
 	return string(encode(map[string]string{"type": "function_call", "id": "fc_" + id, "call_id": "call_" + id, "name": "exec_command", "arguments": arguments}))
 }
+
+// functionCall is a call of a tool with a JSON input.
+func functionCall(name string, input any) string {
+	return string(encode(map[string]string{"type": "function_call", "id": "fc_" + name, "call_id": "call_" + name, "name": name, "arguments": string(encode(input))}))
+}
+
+// patchCall is a call of apply_patch that makes a file.
+func patchCall(file string) string {
+	return string(encode(map[string]string{
+		"type": "custom_tool_call", "id": "ct", "call_id": "call_patch", "name": "apply_patch",
+		"input": "*** Begin Patch\n*** Add File: " + file + "\n+hello\n*** End Patch\n",
+	}))
+}

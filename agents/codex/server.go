@@ -201,22 +201,24 @@ func (s *server) detach(c *conn) error {
 	if !s.forget(c) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
-	defer cancel()
-	if err := s.send(ctx, &detach{c: c}); err != nil {
-		if protocol.CodeOf(err) == protocol.CodeAgentNotRunning {
+	for _, step := range []struct {
+		atOnce bool
+		wait   time.Duration
+	}{{false, turnTime}, {true, leaveTime}} {
+		ctx, cancel := context.WithTimeout(context.Background(), step.wait)
+		defer cancel()
+		if err := s.send(ctx, &detach{c: c, atOnce: step.atOnce}); protocol.CodeOf(err) == protocol.CodeAgentNotRunning {
 			return nil
 		}
-		return s.stop()
+		select {
+		case <-c.away:
+			return nil
+		case <-s.done:
+			return nil
+		case <-ctx.Done():
+		}
 	}
-	select {
-	case <-c.away:
-		return nil
-	case <-s.done:
-		return nil
-	case <-ctx.Done():
-		return s.stop()
-	}
+	return s.stop()
 }
 
 // watch sees to it that every request gets an answer: one that is overdue

@@ -185,6 +185,11 @@ func (t *translator) stopTurn(id string, o *output) {
 	o.send(t.call(callInterrupt, "turn/interrupt", map[string]any{"threadId": t.root.id, "turnId": id}, nil))
 }
 
+// idle tells that no turn is open and none can begin.
+func (t *translator) idle() bool {
+	return t.root == nil || (t.root.turn == "" && t.turn.awaited == "" && len(keepUnstarted(t.prompts)) == 0)
+}
+
 // planUpdated takes the agent's to-do list.
 func (t *translator) planUpdated(params json.RawMessage, o *output) error {
 	var p struct {
