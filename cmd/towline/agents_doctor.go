@@ -25,7 +25,7 @@ func newAgentsDoctor(t *terminal, c *connection) *cobra.Command {
 			return doctor(cmd, t, c, o, args)
 		},
 	}
-	cmd.Flags().StringSliceVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path; repeatable")
+	cmd.Flags().StringArrayVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path, or command, as 'my-agent=my-agent --acp'; repeatable")
 	cmd.Flags().StringVar(&o.AgentsDir, "agents-dir", o.AgentsDir, "folder for installed agents")
 	return cmd
 }
