@@ -186,7 +186,7 @@ func (a *Agent) Check(s agents.Start) error {
 		defer cancel()
 		srv, err := a.supervisor.acquire(ctx)
 		if err != nil {
-			return nil //nolint:nilerr // Open will fail the same way, and tell
+			return nil // Open will fail the same way, and tell
 		}
 		f = srv.facts
 		a.supervisor.release(srv, false)

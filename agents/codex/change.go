@@ -69,11 +69,11 @@ func diffParts(changes []fileChange) []protocol.Part {
 // part makes the part that shows what becomes of a file.
 func (c fileChange) part() protocol.Part {
 	p := protocol.Part{Type: protocol.PartDiff, Path: c.Path, Action: "update"}
-	switch {
-	case c.Kind.Type == "add":
+	switch c.Kind.Type {
+	case "add":
 		p.Action = "create"
 		p.Unified = udiff.Unified("/dev/null", c.Path, "", c.Diff)
-	case c.Kind.Type == "delete":
+	case "delete":
 		p.Action = "delete"
 		p.Unified = udiff.Unified(c.Path, "/dev/null", c.Diff, "")
 	default:

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/towline-dev/towline/agents"
@@ -22,7 +23,7 @@ var keyVariable = regexp.MustCompile(`(?m)(?:env_key|bearer_token_env_var)\s*=\s
 func environment(server []string, home string, config []byte) []string {
 	pass := passed
 	for _, m := range keyVariable.FindAllSubmatch(config, -1) {
-		pass = append(pass[:len(pass):len(pass)], string(m[1]))
+		pass = append(slices.Clip(pass), string(m[1]))
 	}
 	set := map[string]string{"CODEX_HOME": home}
 	if lookup(server, "RUST_LOG") == "" {

@@ -3,6 +3,7 @@ package codex
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -336,9 +337,7 @@ func (it *item) hasMore(n nativeItem) bool {
 // told is all that was told of each stream, here and in items before.
 func (it *item) told() map[streamKey]string {
 	all := map[streamKey]string{}
-	for key, text := range it.before {
-		all[key] = text
-	}
+	maps.Copy(all, it.before)
 	for _, s := range it.streams {
 		all[s.key] += string(s.text)
 	}

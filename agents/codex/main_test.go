@@ -73,6 +73,9 @@ func fakeServer(mode string) int {
 				return 3
 			}
 			fakeTurn(mode, r)
+		case "turn/interrupt":
+			answer(r, `{}`)
+			fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"interrupted"}}}`+"\n", r.Params.ThreadID)
 		case "":
 		default:
 			if mode != "dead" {

@@ -104,7 +104,7 @@ func (t *translator) modelError(params json.RawMessage, o *output) error {
 	if p.Error.Details != "" {
 		message += ": " + p.Error.Details
 	}
-	o.notice("warning", "retrying", cleanLine(message), json.RawMessage(f.Details))
+	o.notice("warning", "retrying", cleanLine(message), f.Details)
 	return nil
 }
 

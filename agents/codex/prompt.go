@@ -110,7 +110,7 @@ func (t *translator) steer(p *sentPrompt) []byte {
 func (t *translator) turnAccepted(p *sentPrompt, in jsonrpc.Incoming, o *output) error {
 	if in.Error != nil {
 		t.refused(p, in.Error, o)
-		return nil
+		return nil //nolint:nilerr // told by the end of its turn
 	}
 	var r struct {
 		Turn struct {

@@ -100,7 +100,7 @@ func mcpServer(s protocol.MCPServer) map[string]any {
 
 // parentRead takes the parent of a fork, whose model the fork shall have. If
 // it cannot be read, the fork itself will tell why.
-func (t *translator) parentRead(in jsonrpc.Incoming, o *output) error {
+func (t *translator) parentRead(in jsonrpc.Incoming, o *output) {
 	var r struct {
 		Thread struct {
 			Model string `json:"model"`
@@ -110,14 +110,13 @@ func (t *translator) parentRead(in jsonrpc.Incoming, o *output) error {
 		t.settings.model = r.Thread.Model
 	}
 	o.send(t.fork())
-	return nil
 }
 
 // opened takes the answer to start, resume or fork.
 func (t *translator) opened(in jsonrpc.Incoming, o *output) error {
 	if in.Error != nil {
 		t.failure = openError(in.Error)
-		return nil
+		return nil //nolint:nilerr // told by Open
 	}
 	var r struct {
 		Thread struct {

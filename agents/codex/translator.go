@@ -142,7 +142,7 @@ func (t *translator) answered(c *call, in jsonrpc.Incoming, o *output) error {
 	case callOpen:
 		return t.opened(in, o)
 	case callParent:
-		return t.parentRead(in, o)
+		t.parentRead(in, o)
 	case callTurn:
 		return t.turnAccepted(c.prompt, in, o)
 	case callSteer:
