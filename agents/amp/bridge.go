@@ -56,8 +56,10 @@ type bridge struct {
 	listener   *net.UnixListener
 	capability string
 	asker      asker
-	serving    sync.WaitGroup
-	slots      chan struct{}
+	// park is how long an ask may go unanswered before asker.late.
+	park    time.Duration
+	serving sync.WaitGroup
+	slots   chan struct{}
 
 	mu sync.Mutex
 	// waiting are the delegates that are to be answered, by their ask.
@@ -96,7 +98,7 @@ func newBridge(path string, a asker) (*bridge, error) {
 		return nil, fmt.Errorf("cannot protect the delegates' socket: %w", err)
 	}
 	return &bridge{
-		listener: listener, capability: hex.EncodeToString(secret), asker: a, slots: make(chan struct{}, maxDelegates),
+		listener: listener, capability: hex.EncodeToString(secret), asker: a, park: parkTime, slots: make(chan struct{}, maxDelegates),
 		waiting: map[string]*net.UnixConn{}, open: map[*net.UnixConn]bool{},
 	}, nil
 }
@@ -160,7 +162,7 @@ func (b *bridge) hear(c *net.UnixConn) {
 	id := b.wait(c)
 	b.asker.asked(id, askRequest{Tool: r.Tool, ToolUseID: r.ToolUseID, Input: r.Input})
 	// Nothing may follow a request: whatever can be read is its end.
-	_ = c.SetReadDeadline(time.Now().Add(parkTime))
+	_ = c.SetReadDeadline(time.Now().Add(b.park))
 	_, err = c.Read(make([]byte, 1))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		b.asker.late(id)
@@ -172,20 +174,26 @@ func (b *bridge) hear(c *net.UnixConn) {
 	}
 }
 
-// request reads and checks what a delegate asks.
+// request reads what a delegate asks.
 func (b *bridge) request(c *net.UnixConn) (bridgeRequest, error) {
 	_ = c.SetReadDeadline(time.Now().Add(requestTime))
 	line, err := bufio.NewReader(&limited{c, maxRequest}).ReadBytes('\n')
 	if err != nil {
 		return bridgeRequest{}, err
 	}
+	return readRequest(line, b.capability)
+}
+
+// readRequest decodes a request, and refuses whatever is more or other than
+// one.
+func readRequest(line []byte, capability string) (bridgeRequest, error) {
 	var r bridgeRequest
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&r); err != nil || dec.More() || r.Tool == "" {
 		return bridgeRequest{}, errRequest
 	}
-	if subtle.ConstantTimeCompare([]byte(r.Capability), []byte(b.capability)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(r.Capability), []byte(capability)) != 1 {
 		return bridgeRequest{}, errRequest
 	}
 	return r, nil

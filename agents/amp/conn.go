@@ -17,7 +17,9 @@ const lastWords = 2 * time.Second
 // conn is one thread over all of its processes.
 //
 // Recv reads the process at hand; when one has ended as it should, Recv waits
-// for the next, which Send starts for the next prompt. Close ends all.
+// for the next, which Send starts for the next prompt. Send waits for Recv to
+// have read the last process to its end, so a connection must be read all the
+// time. Close ends all.
 type conn struct {
 	// spawn starts a process; thread is the one to go on with.
 	spawn  func(ctx context.Context, c *conn, thread string, first bool) (*agents.Stdio, error)

@@ -102,14 +102,26 @@ func (a *Agent) find() (agents.Executable, error) {
 	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, agents.PiFile)
 }
 
+// knownModels are those that the last session listed; before, those of the
+// user's own configuration.
 func (a *Agent) knownModels() []protocol.Model {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.models == nil {
+		return readModels(configuredModels(a.o.Environ()))
+	}
 	return slices.Clone(a.models)
 }
 
 // learn keeps the models that a session listed.
 func (a *Agent) learn(native []model) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.models = readModels(native)
+}
+
+// readModels maps Pi's list.
+func readModels(native []model) []protocol.Model {
 	models := make([]protocol.Model, 0, len(native))
 	for _, n := range native {
 		m := protocol.Model{ID: n.word(), Name: n.Name}
@@ -118,9 +130,7 @@ func (a *Agent) learn(native []model) {
 		}
 		models = append(models, m)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.models = models
+	return models
 }
 
 // Install installs the pinned version (agents.Installation).

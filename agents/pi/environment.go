@@ -1,6 +1,8 @@
 package pi
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,14 +52,40 @@ func credentials(environ []string) string {
 			return "found"
 		}
 	}
-	dir := lookup(environ, "PI_CODING_AGENT_DIR")
-	if dir == "" {
-		dir = filepath.Join(lookup(environ, "HOME"), ".pi", "agent")
-	}
 	for _, file := range []string{"auth.json", "models.json"} {
-		if info, err := os.Stat(filepath.Join(dir, file)); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(filepath.Join(configDir(environ), file)); err == nil && info.Mode().IsRegular() {
 			return "found"
 		}
 	}
 	return "missing"
+}
+
+// configDir is where Pi keeps its configuration.
+func configDir(environ []string) string {
+	if dir := lookup(environ, "PI_CODING_AGENT_DIR"); dir != "" {
+		return dir
+	}
+	return filepath.Join(lookup(environ, "HOME"), ".pi", "agent")
+}
+
+// configuredModels are the models of the user's own providers (section 1). A
+// file that cannot be read has none; Pi itself will tell why.
+func configuredModels(environ []string) []model {
+	var config struct {
+		Providers map[string]struct {
+			Models []model `json:"models"`
+		} `json:"providers"`
+	}
+	b, err := os.ReadFile(filepath.Join(configDir(environ), "models.json"))
+	if err != nil || json.Unmarshal(b, &config) != nil {
+		return nil
+	}
+	var all []model
+	for _, provider := range slices.Sorted(maps.Keys(config.Providers)) {
+		for _, m := range config.Providers[provider].Models {
+			m.Provider = provider
+			all = append(all, m)
+		}
+	}
+	return all
 }
