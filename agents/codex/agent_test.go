@@ -478,3 +478,40 @@ func FuzzTranslator(f *testing.F) {
 		b.feed(turnDone)
 	})
 }
+
+// A login that was made in our home gives way to a newer one of the user's.
+func TestLoginLink(t *testing.T) {
+	user, home := t.TempDir(), t.TempDir()
+	ours, users := filepath.Join(home, authFile), filepath.Join(user, authFile)
+	for _, path := range []string{ours, users} {
+		if err := os.WriteFile(path, []byte(path), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, later := range []time.Duration{-time.Hour, time.Hour} {
+		at := time.Now().Add(later)
+		if err := os.Chtimes(users, at, at); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := prepareHome(home, user); err != nil {
+			t.Fatal(err)
+		}
+		want := ours
+		if later > 0 {
+			want = users
+		}
+		if b, err := os.ReadFile(ours); err != nil || string(b) != want {
+			t.Errorf("%s: got %s, %v", later, b, err)
+		}
+	}
+	// Without a login of the user's a link of old goes.
+	if err := os.Remove(users); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := prepareHome(home, user); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(ours); !os.IsNotExist(err) {
+		t.Errorf("a link to nothing is left: %v", err)
+	}
+}

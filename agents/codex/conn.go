@@ -113,7 +113,9 @@ func (c *conn) Send(ctx context.Context, command agents.Command) error {
 func (c *conn) Close() error {
 	c.closeOnce.Do(func() {
 		c.closeErr = c.server.detach(c)
-		removeEmpty(c.strays)
+		if !c.server.works(c.t.setup.start.Directory) {
+			removeEmpty(c.strays)
+		}
 		c.end()
 		c.release()
 	})

@@ -44,11 +44,14 @@ func prepareHome(home, user string) ([]byte, error) {
 }
 
 // linkLogin points ours at the user's login, as long as the user has one. A
-// login that is no link was made in our home and stays.
+// login that is no link was made in our home, and stays until the user's is
+// newer.
 func linkLogin(ours, users string) error {
 	info, err := os.Lstat(ours)
 	if err == nil && info.Mode()&fs.ModeSymlink == 0 {
-		return nil
+		if login, err := os.Stat(users); err != nil || !login.ModTime().After(info.ModTime()) {
+			return nil //nolint:nilerr // ours is the newest, or the only one
+		}
 	}
 	if err == nil {
 		if err := os.Remove(ours); err != nil {

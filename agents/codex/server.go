@@ -195,6 +195,19 @@ func (s *server) forget(c *conn) bool {
 	return known
 }
 
+// works tells whether a session has a thread in the folder: then the folders
+// that its sandbox made may be in use.
+func (s *server) works(dir string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.t.setup.start.Directory == dir {
+			return true
+		}
+	}
+	return false
+}
+
 // detach ends a connection. A process that does not answer any more is of no
 // use to the others either, and is stopped.
 func (s *server) detach(c *conn) error {

@@ -14,7 +14,7 @@ type thread struct {
 	id string
 	// parent is the item that a subagent's thread runs inside.
 	parent string
-	// spawn is the native item that started a subagent;.
+	// spawn is the call that started a subagent; result its last answer.
 	spawn  *item
 	result string
 	// turn is the open native turn; empty for none.
