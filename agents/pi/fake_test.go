@@ -1,3 +1,63 @@
 package pi
 
-func fakePi([]string) int { return 1 }
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// fakePi answers requests, and each prompt with a turn that says how it was
+// started. The variable FAKE makes it fail. It returns its exit code.
+func fakePi(args []string) int {
+	switch os.Getenv("FAKE") {
+	case "no session":
+		fmt.Fprintln(os.Stderr, "No session found matching 'x'")
+		return 1
+	case "garbage":
+		fmt.Println("this is no frame\n{\"type\":\"new\"}\n[1]")
+	case "deaf":
+		_, _ = bufio.NewReader(os.Stdin).ReadString('!')
+		return 0
+	}
+	commands := `[{"name":"towline-gate","source":"extension"},{"name":"review","description":"Looks again","source":"prompt"}]`
+	if os.Getenv("FAKE") == "no gate" {
+		commands = `[]`
+	}
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		var f struct {
+			ID      string `json:"id"`
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		}
+		if json.Unmarshal(in.Bytes(), &f) != nil {
+			return 9
+		}
+		data := `{}`
+		switch f.Type {
+		case "get_state":
+			data = `{"model":{"id":"one","provider":"fake","contextWindow":1000},"thinkingLevel":"medium","sessionId":"N-1"}`
+		case "get_available_models":
+			data = `{"models":[{"id":"one","provider":"fake"},{"id":"two","provider":"fake","reasoning":true}]}`
+		case "get_commands":
+			data = `{"commands":` + commands + `}`
+		}
+		fmt.Printf(`{"type":"response","command":%q,"success":true,"id":%q,"data":%s}`+"\n", f.Type, f.ID, data)
+		if f.Type != "prompt" {
+			continue
+		}
+		if f.Message == "die" {
+			fmt.Fprintln(os.Stderr, "out of memory")
+			return 7
+		}
+		said, err := json.Marshal(strings.Join(args, " ") + "\n" + strings.Join(os.Environ(), "\n"))
+		if err != nil {
+			return 9
+		}
+		fmt.Printf(`{"type":"agent_start"}`+"\n"+`{"type":"message_end","message":{"role":"assistant","content":[{"type":"text","text":%s}],"stopReason":"stop"}}`+"\n"+`{"type":"agent_end"}`+"\n", said)
+	}
+	return 0
+}

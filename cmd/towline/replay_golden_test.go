@@ -17,33 +17,52 @@ import (
 // recordings is where the captures of the agents' native traffic lie.
 var recordings = filepath.Join("..", "..", "testdata")
 
-// Every capture of Claude Code, replayed by the command, gives its golden
-// universal events, byte for byte, and the events keep all invariants.
+// replayedAgents are the agents whose captures have golden universal events,
+// with the number of captures.
+var replayedAgents = map[string]int{"claude": 26, "codex": 25, "amp": 25, "pi": 13}
+
+// unfinished are the captures that end in the middle of a turn, and why.
+var unfinished = map[string]string{
+	"amp/tool_ask_hangs":                     "Amp waits for ever for an answer on a terminal",
+	"amp/tool_default_rules":                 "Amp waits for ever for an answer on a terminal",
+	"codex/21a-killed-with-pending-approval": "the process was killed there",
+}
+
+// Every capture, replayed by the command, gives its golden universal events,
+// byte for byte, and the events keep all invariants.
 func TestReplayGolden(t *testing.T) {
-	paths, err := filepath.Glob(filepath.Join(recordings, "claude", "*.jsonl"))
-	if err != nil || len(paths) != 26 {
-		t.Fatalf("found %d captures (%v), want 26", len(paths), err)
+	for agent, number := range replayedAgents {
+		paths, err := filepath.Glob(filepath.Join(recordings, agent, "*.jsonl"))
+		if err != nil || len(paths) != number {
+			t.Fatalf("found %d captures of %s (%v), want %d", len(paths), agent, err, number)
+		}
+		for _, path := range paths {
+			name := strings.TrimSuffix(filepath.Base(path), ".jsonl")
+			t.Run(agent+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				compareReplay(t, agent, name, path)
+			})
+		}
 	}
-	for _, path := range paths {
-		name := strings.TrimSuffix(filepath.Base(path), ".jsonl")
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := replayed(t, "claude", path)
-			checkInvariants(t, got)
-			golden := filepath.Join(recordings, "claude", "golden", "universal", name+".ndjson")
-			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Error(diff)
-			}
-		})
+}
+
+// compareReplay replays one capture and compares it with its golden events.
+func compareReplay(t *testing.T, agent, name, path string) {
+	t.Helper()
+	got := replayed(t, agent, path)
+	checkInvariants(t, got, unfinished[agent+"/"+name] == "")
+	golden := filepath.Join(recordings, agent, "golden", "universal", name+".ndjson")
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -60,7 +79,8 @@ func replayed(t *testing.T, agent, path string) []byte {
 }
 
 // checkInvariants fails the test for what is wrong with a session's events.
-func checkInvariants(t *testing.T, ndjson []byte) {
+// finished tells that nothing is open at their end.
+func checkInvariants(t *testing.T, ndjson []byte, finished bool) {
 	t.Helper()
 	c := e2e.NewInvariants()
 	for line := range bytes.Lines(ndjson) {
@@ -70,7 +90,9 @@ func checkInvariants(t *testing.T, ndjson []byte) {
 		}
 		c.See(e)
 	}
-	c.Rest()
+	if finished {
+		c.Rest()
+	}
 	for _, fault := range c.Faults() {
 		t.Error(fault)
 	}
