@@ -88,7 +88,7 @@ func openTerminal(rows, cols int) (master, tty *os.File, err error) {
 
 // setSize tells the terminal its size, and with it the program.
 func setSize(master *os.File, rows, cols int) error {
-	size := &unix.Winsize{Row: uint16(rows), Col: uint16(cols)} //nolint:gosec // callers keep to a few hundred
+	size := &unix.Winsize{Row: uint16(rows), Col: uint16(cols)}
 	return control(master, func(fd int) error { return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, size) })
 }
 
@@ -99,7 +99,7 @@ func control(file *os.File, f func(fd int) error) error {
 		return err
 	}
 	var inner error
-	if err := raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil { //nolint:gosec // a descriptor is small
+	if err := raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
 		return err
 	}
 	return inner

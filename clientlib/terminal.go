@@ -119,7 +119,7 @@ func (t *Terminal) address() string {
 		after = strconv.FormatInt(t.offset, 10)
 	}
 	return t.client.URL() + withQuery(sessionPath(t.session, "/terminal"), "run", t.run, "after", after,
-		"rows", number(uint64(max(0, t.opts.Rows))), "cols", number(uint64(max(0, t.opts.Cols)))) //nolint:gosec // not negative
+		"rows", number(uint64(max(0, t.opts.Rows))), "cols", number(uint64(max(0, t.opts.Cols))))
 }
 
 // Next returns the next message. Over a lost connection it goes on where it

@@ -32,7 +32,7 @@ func (k *socket) serveTerminal() {
 // output for all, and a peer that falls behind it is told of the gap.
 func (k *socket) sendTerminal() {
 	cursor := k.terminal.cursor
-	k.sent.Store(uint64(cursor.Offset)) //nolint:gosec // offsets are not negative
+	k.sent.Store(uint64(cursor.Offset))
 	for {
 		expected := cursor.Offset
 		news, err := k.terminal.live.Next(k.ctx, &cursor)
@@ -46,7 +46,7 @@ func (k *socket) sendTerminal() {
 		if err := k.sendNews(news, expected); err != nil {
 			return
 		}
-		k.sent.Store(uint64(cursor.Offset)) //nolint:gosec // offsets are not negative
+		k.sent.Store(uint64(cursor.Offset))
 	}
 }
 

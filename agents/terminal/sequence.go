@@ -3,6 +3,7 @@ package terminal
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -108,7 +109,7 @@ func (s *sequences) take(out, sequence []byte) []byte {
 		return out
 	}
 	last := sequence[len(sequence)-1]
-	if bytes.IndexByte([]byte("]P_^Xk"), sequence[1]) >= 0 {
+	if strings.IndexByte("]P_^Xk", sequence[1]) >= 0 {
 		s.kind, s.text = last, nil
 		return out
 	}
@@ -128,10 +129,12 @@ func (s *sequences) take(out, sequence []byte) []byte {
 	switch {
 	case bytes.ContainsAny(body, "<=> !\"#$%&'()*+,-./:"):
 		return append(out, coloned(sequence)...)
-	case private && !bytes.ContainsRune([]byte("hlJK"), rune(last)):
+	case private && !strings.ContainsRune("hlJK", rune(last)):
 		return out
 	case private:
-		s.mode(string(body[1:]), last)
+		if last == 'h' || last == 'l' {
+			s.mode(string(body[1:]), last)
+		}
 	case last == 'c':
 		if number(body) == 0 {
 			s.say(deviceAttributes)
@@ -180,13 +183,11 @@ func (s *sequences) say(answer string) {
 
 // mode follows the modes that matter.
 func (s *sequences) mode(numbers string, last byte) {
-	for _, n := range bytes.Split([]byte(numbers), []byte{';'}) {
+	for n := range strings.SplitSeq(numbers, ";") {
 		switch {
-		case string(n) == "2004" && last == 'h':
-			s.pasting = true
-		case string(n) == "2004" && last == 'l':
-			s.pasting = false
-		case (string(n) == "1049" || string(n) == "1047") && last == 'h':
+		case n == "2004":
+			s.pasting = last == 'h'
+		case (n == "1049" || n == "1047") && last == 'h':
 			s.cleared = true
 		}
 	}
@@ -218,13 +219,12 @@ func bounded(out, sequence, body []byte, last byte) []byte {
 		return out
 	}
 	out = append(out, esc, '[')
-	for i, n := range bytes.Split(body, []byte{';'}) {
-		if i > 0 {
-			out = append(out, ';')
-		}
+	for n := range bytes.SplitSeq(body, []byte{';'}) {
 		out = strconv.AppendInt(out, int64(min(number(n), limit)), 10)
+		out = append(out, ';')
 	}
-	return append(out, last)
+	out[len(out)-1] = last
+	return out
 }
 
 // number reads digits; anything else counts as 0, and much as a million.
