@@ -15,9 +15,24 @@ func commandTool(n nativeItem) *protocol.Tool {
 		name = "user_shell"
 	}
 	return &protocol.Tool{
-		Name: name, Kind: protocol.ToolExecute, Title: command,
+		Name: name, Kind: commandKind(n), Title: command,
 		Input: encode(map[string]string{"command": n.Command, "cwd": n.Cwd}),
 	}
+}
+
+// commandKind says what a command does, if all that Codex sees in it does the
+// same: reading files, or looking for some.
+func commandKind(n nativeItem) protocol.ToolKind {
+	kinds := map[string]protocol.ToolKind{"read": protocol.ToolRead, "search": protocol.ToolSearch, "listFiles": protocol.ToolSearch}
+	for _, a := range n.Actions {
+		if a.Type != n.Actions[0].Type {
+			return protocol.ToolExecute
+		}
+	}
+	if len(n.Actions) > 0 && kinds[n.Actions[0].Type] != "" {
+		return kinds[n.Actions[0].Type]
+	}
+	return protocol.ToolExecute
 }
 
 // unwrap takes a command out of the shell that it is wrapped in, where that is

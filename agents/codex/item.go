@@ -29,6 +29,8 @@ type item struct {
 	left bool
 	// before is what items before this one have told of each stream.
 	before map[streamKey]string
+	// command tells a commandExecution.
+	command bool
 	// changes are a fileChange's, for the permission that may follow.
 	changes []fileChange
 }
@@ -74,6 +76,9 @@ type nativeItem struct {
 	Source   string  `json:"source"`
 	Output   *string `json:"aggregatedOutput"`
 	ExitCode *int    `json:"exitCode"`
+	Actions  []struct {
+		Type string `json:"type"`
+	} `json:"commandActions"`
 
 	Changes []fileChange `json:"changes"`
 
@@ -130,7 +135,7 @@ func (t *translator) itemStarted(params json.RawMessage, o *output) error {
 
 // start reports that an item began.
 func (t *translator) start(th *thread, n nativeItem, raw json.RawMessage, o *output) *item {
-	it := &item{key: itemKey{th.id, n.ID}, Item: describe(n, raw), changes: n.Changes}
+	it := &item{key: itemKey{th.id, n.ID}, Item: describe(n, raw), command: n.Type == "commandExecution", changes: n.Changes}
 	t.open(it, th, o)
 	return it
 }
@@ -346,7 +351,7 @@ func (it *item) told() map[streamKey]string {
 
 // goOn opens an item for what comes of another after its turn.
 func (t *translator) goOn(it *item, th *thread, o *output) *item {
-	next := &item{key: it.key, Item: it.Item, changes: it.changes, before: it.told()}
+	next := &item{key: it.key, Item: it.Item, command: it.command, changes: it.changes, before: it.told()}
 	if it.Tool != nil {
 		tool := *it.Tool
 		next.Tool = &tool
@@ -423,7 +428,7 @@ func (t *translator) closeItem(it *item, status protocol.ItemStatus, o *output) 
 	switch {
 	case it.Kind != protocol.KindToolCall:
 		content = it.texts(nil, o)
-	case it.Tool.Kind == protocol.ToolExecute:
+	case it.command:
 		content = it.commandSoFar()
 		if status == protocol.ItemDone {
 			content = append(content, protocol.Part{Type: protocol.PartStatus, Label: "runs in the background"})

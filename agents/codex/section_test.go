@@ -399,6 +399,18 @@ func TestSection7MissingHead(t *testing.T) {
 	}
 }
 
+// A command that only reads is a read, as Codex itself sees it.
+func TestSection5CommandKinds(t *testing.T) {
+	for actions, kind := range map[string]string{
+		`[]`: "execute", `[{"type":"read"}]`: "read", `[{"type":"read"},{"type":"read"}]`: "read", `[{"type":"search"}]`: "search",
+		`[{"type":"listFiles"}]`: "search", `[{"type":"unknown"}]`: "execute", `[{"type":"read"},{"type":"unknown"}]`: "execute",
+	} {
+		b := ready(t)
+		got := b.events(turnBegan, began(`{"type":"commandExecution","id":"c","command":"cat a","cwd":"/w","commandActions":`+actions+`}`), turnStopped)
+		want(t, got, `"kind":"`+kind+`"`, `"type":"command","command":"cat a"`)
+	}
+}
+
 // ANSI codes and line ends pass through.
 func TestSection7OutputIsKept(t *testing.T) {
 	b := ready(t)
