@@ -30,6 +30,12 @@ func OpenCode(t testing.TB) string {
 	return Installed(t, agents.OpenCodeInstallation(CacheDir(t)))
 }
 
+// Codex returns the path of the pinned Codex CLI, as Claude does.
+func Codex(t testing.TB) string {
+	t.Helper()
+	return Installed(t, agents.CodexInstallation(CacheDir(t)))
+}
+
 // CacheDir is the agents folder that tests install real agents into:
 // towline/agents in XDG_CACHE_HOME, or in .cache of the user's home.
 func CacheDir(t testing.TB) string {
@@ -46,9 +52,13 @@ func CacheDir(t testing.TB) string {
 }
 
 // Installed returns the path of an agent's executable after installing it
-// where needed, or ends the test as Claude does.
+// where needed, or ends the test as Claude does. With -short, which is for the
+// edit-test loop, tests with real agents are left out.
 func Installed(t testing.TB, i *agents.Installation) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the real " + i.Agent + " is left out with -short")
+	}
 	if path, ok := i.Installed(); ok {
 		return path
 	}
