@@ -1,6 +1,7 @@
 package opencode
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -40,30 +41,26 @@ func readEvent(frame []byte) (e event, directory string, err error) {
 // sessionOf returns the session that an event is about and, for a new session,
 // its parent; empty for events about no session.
 func sessionOf(e event) (session, parent string) {
-	var p struct {
+	type named struct {
+		ID        string `json:"id"`
 		SessionID string `json:"sessionID"`
-		Info      struct {
-			ID        string `json:"id"`
-			SessionID string `json:"sessionID"`
-			ParentID  string `json:"parentID"`
-		} `json:"info"`
-		Part struct {
-			SessionID string `json:"sessionID"`
-		} `json:"part"`
+		ParentID  string `json:"parentID"`
+	}
+	var p struct {
+		SessionID string          `json:"sessionID"`
+		Info      json.RawMessage `json:"info"`
+		Part      json.RawMessage `json:"part"`
 	}
 	if json.Unmarshal(e.Properties, &p) != nil {
 		return "", ""
 	}
-	session = p.SessionID
-	for _, other := range []string{p.Part.SessionID, p.Info.SessionID} {
-		if session == "" {
-			session = other
-		}
+	var info, part named
+	_ = json.Unmarshal(p.Info, &info) // what has another shape names no session
+	_ = json.Unmarshal(p.Part, &part)
+	if strings.HasPrefix(e.Type, "session.") && info.ID != "" {
+		return info.ID, info.ParentID
 	}
-	if strings.HasPrefix(e.Type, "session.") && p.Info.ID != "" {
-		return p.Info.ID, p.Info.ParentID
-	}
-	return session, ""
+	return cmp.Or(p.SessionID, part.SessionID, info.SessionID), ""
 }
 
 // ignored tells of events that hold nothing for a session: the stream's own

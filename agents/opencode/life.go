@@ -132,7 +132,7 @@ func (l *life) connect(ctx context.Context, address <-chan string, password, run
 		return nil, err
 	}
 	l.client = newClient(base, password)
-	s, err := openStream(context.WithoutCancel(ctx), l.client, silence)
+	s, err := openStream(ctx, l.client, silence)
 	if err != nil {
 		return nil, startFailed("its event stream cannot be opened", l.process.Stderr())
 	}
@@ -247,6 +247,11 @@ func (l *life) suspect() {
 		defer cancel()
 		if a, err := l.client.do(ctx, request{Method: http.MethodGet, Path: "/global/health"}, ""); err == nil && a.ok() {
 			return
+		}
+		select {
+		case <-l.process.Exited(): // it tells itself how it ended
+			return
+		case <-time.After(time.Second):
 		}
 		l.blame("OpenCode's server did not answer any more and was ended")
 		_ = l.process.Stop(quickStop)

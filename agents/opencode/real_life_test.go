@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -321,17 +322,23 @@ func TestRealSection3NothingIsInstalled(t *testing.T) {
 // Closing the agent ends its process and everything that it started.
 func TestRealCloseEndsTheProcess(t *testing.T) {
 	r := newReal(t)
-	slow := r.chat.On("slow", agenttest.Play(command("echo begun; sleep 300")))
+	slow := r.chat.On("slow", agenttest.Play(command("echo $$; sleep 300; true")))
 	k := r.open(t, agents.Start{SessionID: "s", Directory: r.folder(t), PermissionMode: permitAll})
 	k.say(slow.Marker())
-	k.await(protocol.TypeItemDelta, func(d protocol.Data) bool { return d.(*protocol.ItemDelta).Kind == protocol.DeltaToolOutput })
+	printed := k.await(protocol.TypeItemDelta, func(d protocol.Data) bool { return d.(*protocol.ItemDelta).Kind == protocol.DeltaToolOutput })
+	shell, err := strconv.Atoi(strings.TrimSpace(printed.(*protocol.ItemDelta).Text))
+	if err != nil {
+		t.Fatal(err)
+	}
 	pid := r.Info(t.Context()).Process.PID
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
 	k.await(protocol.TypeAgentExited, nil)
-	if err := syscall.Kill(pid, 0); err == nil {
-		t.Error("the process still lives")
+	for _, left := range []int{pid, shell} {
+		if err := syscall.Kill(left, 0); err == nil {
+			t.Errorf("process %d still lives", left)
+		}
 	}
 	if _, err := r.Open(context.WithoutCancel(t.Context()), agents.Start{SessionID: "s", Directory: k.directory()}); protocol.CodeOf(err) != protocol.CodeDraining {
 		t.Errorf("opening after the end: %v", err)

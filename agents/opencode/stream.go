@@ -29,10 +29,12 @@ type stream struct {
 	quiet  time.Duration
 }
 
-// openStream opens the stream of all folders.
+// openStream opens the stream of all folders. ctx bounds the opening only.
 func openStream(ctx context.Context, c *client, quiet time.Duration) (*stream, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	resp, err := c.open(ctx, http.MethodGet, "/global/event", "", nil)
+	whole, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	opened := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	resp, err := c.open(whole, http.MethodGet, "/global/event", "", nil)
+	opened()
 	if err == nil && resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
 		err = fmt.Errorf("cannot open the event stream: the server answered %d", resp.StatusCode)
@@ -41,7 +43,7 @@ func openStream(ctx context.Context, c *client, quiet time.Duration) (*stream, e
 		cancel(err)
 		return nil, err
 	}
-	return &stream{body: resp.Body, lines: agents.NewLineReader(resp.Body, 0), ctx: ctx, cancel: cancel, quiet: quiet}, nil
+	return &stream{body: resp.Body, lines: agents.NewLineReader(resp.Body, 0), ctx: whole, cancel: cancel, quiet: quiet}, nil
 }
 
 // read hands each frame over, until the stream ends; the error says why. A
