@@ -245,6 +245,7 @@ func TestMalformedLines(t *testing.T) {
 func TestStrayMessages(t *testing.T) {
 	c := open(t, fakeAgent(t, "strays"), agents.Start{SessionID: "1"})
 	got := turnOf(t, c, "x")
+	want(t, got, `"agent_warning"`, "for everyone")
 	if n := strings.Count(got, "agent.unparsed"); n != 2 {
 		t.Errorf("%d messages are unparsed, want the two unknown ones:\n%s", n, got)
 	}

@@ -114,8 +114,12 @@ func (h *hub) route(m message, out *agents.Output) {
 	case m.Kind == jsonrpc.Response, m.Kind == jsonrpc.Stray:
 	case m.thread == "" && m.Kind == jsonrpc.Request:
 		h.refuse(m, out)
+	case m.thread == "" && slices.Contains(forAll, m.Method):
+		for t := range h.conns {
+			h.deliver(t, m, out)
+		}
 	case m.thread == "":
-		if !slices.Contains(quiet, m.Method) && m.Method != "configWarning" && m.Method != "deprecationNotice" {
+		if !slices.Contains(quiet, m.Method) {
 			h.tellAll(agents.Unparsed(m.frame, errUnknown.Error()))
 		}
 	case h.threads[m.thread] != nil:

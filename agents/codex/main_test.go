@@ -115,6 +115,7 @@ func fakeTurn(mode string, r fakeRequest) {
 		fmt.Println(`{"id":999,"result":{}}`)
 		fmt.Println(`{"method":"new/notification","params":{}}`)
 		fmt.Println(`{"method":"configWarning","params":{}}`)
+		fmt.Println(`{"method":"warning","params":{"threadId":null,"message":"for everyone"}}`)
 	}
 	t, text := r.Params.ThreadID, r.Params.Input[0].Text
 	answer(r, `{"turn":{"id":"U"}}`)

@@ -116,23 +116,17 @@ func (t *translator) tellLogin(e *nativeError, o *output) {
 }
 
 // warning passes on what Codex warns of.
-func (t *translator) warning(method string, params json.RawMessage, o *output) error {
+func warning(params json.RawMessage, o *output) error {
 	var p struct {
 		Message string `json:"message"`
-		Summary string `json:"summary"`
 	}
 	if json.Unmarshal(params, &p) != nil {
 		return errShape
 	}
-	switch method {
-	case "deprecationNotice", "configWarning":
-		return nil // about us and the machine, not about the session
-	default:
-		if p.Message != "" {
-			o.notice("warning", "agent_warning", cleanLine(p.Message), nil)
-		}
-		return nil
+	if p.Message != "" {
+		o.notice("warning", "agent_warning", cleanLine(p.Message), nil)
 	}
+	return nil
 }
 
 // rerouted tells that another model answers.

@@ -348,7 +348,7 @@ func (r *replay) Out(line json.RawMessage) []agents.Report {
 		r.deliver(call.t, m)
 	case in.Kind == jsonrpc.Response, in.Kind == jsonrpc.Stray:
 	case m.thread == "":
-		if !slices.Contains(quiet, in.Method) && in.Method != "configWarning" && in.Method != "deprecationNotice" {
+		if !slices.Contains(quiet, in.Method) && !slices.Contains(forAll, in.Method) {
 			r.report(agents.Report{Events: []protocol.Data{agents.Unparsed(l.Frame, errUnknown.Error())}, Raw: l.Frame})
 		}
 	default:

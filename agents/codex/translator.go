@@ -183,8 +183,8 @@ func (t *translator) notification(method string, params json.RawMessage, o *outp
 		return t.requestResolved(params, o)
 	case "error":
 		return t.modelError(params, o)
-	case "warning", "guardianWarning", "deprecationNotice", "configWarning":
-		return t.warning(method, params, o)
+	case "warning", "guardianWarning":
+		return warning(params, o)
 	case "thread/settings/updated":
 		return t.settingsUpdated(params, o)
 	case "thread/name/updated":
@@ -216,4 +216,8 @@ var quiet = []string{
 	"app/list/updated", "skills/changed", "remoteControl/status/changed", "fs/changed",
 	"model/verification", "model/safetyBuffering/updated", "modelProvider/authRecoveryStarted", "modelProvider/authRecoveryCompleted",
 	"command/exec/outputDelta", "process/outputDelta", "process/exited",
+	"configWarning", "deprecationNotice", // about the machine and about us
 }
+
+// forAll are notifications that concern every session if they name no thread.
+var forAll = []string{"warning", "guardianWarning", "mcpServer/startupStatus/updated"}
