@@ -165,12 +165,20 @@ func (t *TerminalProcess) Exited() <-chan struct{} { return t.process.Exited() }
 // Wait waits for the end of the process and tells how it ended.
 func (t *TerminalProcess) Wait() Exit { return t.process.Wait() }
 
-// Stop ends the process and everything that it started: SIGHUP, as when a
-// person closes the window, then SIGTERM, SIGKILL and the sweep as
-// Process.Stop.
+// hangUpTime is how long a program may take to say its last words after SIGHUP.
+const hangUpTime = 500 * time.Millisecond
+
+// Stop ends the process and everything that it started, as when a person
+// closes the window: SIGHUP, and if it has not ended after 500 ms the terminal
+// goes away, which also reaches a shell that missed the signal. Then SIGTERM,
+// SIGKILL and the sweep as Process.Stop.
 func (t *TerminalProcess) Stop(o StopOptions) error {
 	t.process.remember()
 	t.process.signalGroup(syscall.SIGHUP)
 	t.process.signalGroup(syscall.SIGCONT) // a stopped program cannot hear
+	if !waitUntil(t.Exited(), time.Now().Add(hangUpTime)) {
+		t.process.remember()
+		t.master.close()
+	}
 	return t.process.Stop(o)
 }
