@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		fmt.Println("codex-cli 0.169.0")
 	case len(os.Args) > 1 && os.Args[1] == "app-server":
 		os.Exit(fakeServer(os.Getenv("OPENAI_FAKE")))
+	case len(os.Args) > 1 && os.Args[1] == "mcp-server":
+		mcpTool()
 	default:
 		leak.Main(m)
 	}
@@ -126,5 +128,32 @@ func fakeTurn(mode string, r fakeRequest) {
 	fmt.Printf(`{"method":"item/completed","params":{"threadId":%q,"item":{"type":"agentMessage","id":"m","text":%s}}}`+"\n", t, encode(text))
 	if text != "hold" {
 		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed"}}}`+"\n", t)
+	}
+}
+
+// mcpTool is an MCP server with one tool, which destroys things.
+func mcpTool() {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var r struct {
+			ID     json.RawMessage `json:"id"`
+			Method string          `json:"method"`
+			Params struct {
+				Version string `json:"protocolVersion"`
+			} `json:"params"`
+		}
+		if json.Unmarshal(in.Bytes(), &r) != nil || len(r.ID) == 0 {
+			continue
+		}
+		result := `{}`
+		switch r.Method {
+		case "initialize":
+			result = fmt.Sprintf(`{"protocolVersion":%q,"capabilities":{"tools":{}},"serverInfo":{"name":"lab","version":"1"}}`, r.Params.Version)
+		case "tools/list":
+			result = `{"tools":[{"name":"wipe","description":"Wipes.","inputSchema":{"type":"object","properties":{"what":{"type":"string"}}},"annotations":{"readOnlyHint":false,"destructiveHint":true,"openWorldHint":true}}]}`
+		case "tools/call":
+			result = `{"content":[{"type":"text","text":"wiped it"}]}`
+		}
+		fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", r.ID, result)
 	}
 }

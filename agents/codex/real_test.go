@@ -255,6 +255,44 @@ func TestRealTools(t *testing.T) {
 	want(t, got, `"discarded"`, "I stop.", `"completed"`)
 }
 
+// A session's MCP server has its tools in its own thread; a tool is asked for,
+// and not again after it was allowed for the session.
+func TestRealMCP(t *testing.T) {
+	wipe := func(id string) string {
+		return string(encode(map[string]string{
+			"type": "function_call", "id": "fc_" + id, "call_id": "call_" + id, "namespace": "mcp__lab", "name": "wipe", "arguments": `{"what":"cache"}`,
+		}))
+	}
+	m := newResponses(t, map[string][]string{"wipe": {wipe("1"), wipe("2"), "Wiped twice."}})
+	a, work := realAgent(t, m)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := open(t, a, agents.Start{
+		SessionID: "s1", Directory: work, PermissionMode: "acceptEdits",
+		MCP: map[string]protocol.MCPServer{"lab": {Command: self, Args: []string{"mcp-server"}}},
+	})
+	asked := 0
+	send(t, conn, textPrompt("wipe"))
+	got := ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded, func(d protocol.Data) {
+		p, ok := d.(*protocol.PermissionRequested)
+		if !ok {
+			return
+		}
+		asked++
+		for _, o := range p.Permission.Options {
+			if o.ID == optionSession {
+				send(t, conn, &agents.Decide{PermissionID: p.Permission.PermissionID, Option: o})
+			}
+		}
+	}))
+	want(t, got, `"kind":"mcp"`, `"permission.requested"`, `"item_id":"call_1"`, `"what":"cache"`, "wiped it", `"call_2"`, "wiped it", "Wiped twice.", `"completed"`)
+	if asked != 1 {
+		t.Errorf("asked %d times, want once", asked)
+	}
+}
+
 // A session that closes in a turn and opens again, while its thread may still
 // be loaded, has the settings that it asks for.
 func TestRealReopen(t *testing.T) {
