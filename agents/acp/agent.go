@@ -82,6 +82,9 @@ func (a *Agent) Info(context.Context) protocol.AgentInfo {
 		Name: a.Name(), Title: a.o.Entry.title(), Status: "missing", Credentials: a.credentials(), Capabilities: a.Capabilities(),
 		Version: known.version, Efforts: known.settings.effort.ids(),
 	}
+	if known.settings.mode.name == "" {
+		info.Models, info.Modes = slices.Clone(a.o.Entry.Models), slices.Clone(a.o.Entry.Modes)
+	}
 	for _, c := range known.settings.model.choices {
 		info.Models = append(info.Models, protocol.Model{ID: c.ID, Name: c.Name, Description: c.Description})
 	}

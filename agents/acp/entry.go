@@ -35,6 +35,10 @@ type Entry struct {
 	// Auth is the method to authenticate with if the agent asks for it, by the
 	// variable that must be set for it.
 	Auth map[string]string
+	// Modes and Models are listed until a session has told the agent's own
+	// lists.
+	Modes  []protocol.Mode
+	Models []protocol.Model
 	// Capabilities are what the agent was seen to do.
 	Capabilities protocol.Capabilities
 	Quirks       Quirks
@@ -111,32 +115,37 @@ func Entries() []Entry {
 func gemini() Entry {
 	c := basic()
 	c.Reasoning, c.Diffs, c.Always, c.Images, c.Files = true, true, true, true, true
-	c.Models, c.Modes, c.MCP, c.Usage = true, true, true, true
+	c.Models, c.Modes, c.Usage = true, true, true
 	return Entry{
 		Name: "gemini", Title: "Gemini CLI", Command: []string{"gemini", "--acp"},
 		// Without it the CLI starts itself a second time (section 4).
 		Env:  map[string]string{"GEMINI_CLI_NO_RELAUNCH": "true"},
 		Pass: []string{"GEMINI_*", "GOOGLE_*"}, Keys: []string{"GEMINI_API_KEY", "GOOGLE_API_KEY"}, Logins: []string{".gemini/oauth_creds.json"},
-		Auth: map[string]string{"GEMINI_API_KEY": "gemini-api-key"}, Capabilities: c, Quirks: geminiQuirks,
+		Auth:  map[string]string{"GEMINI_API_KEY": "gemini-api-key"},
+		Modes: modes("default", "plan", "autoEdit", "yolo"), Models: models("auto", "gemini-2.5-pro"), Capabilities: c, Quirks: geminiQuirks,
 	}
 }
 
 func qwen() Entry {
 	c := basic()
-	c.Reasoning, c.Diffs, c.CommandOutput, c.Always, c.Plan, c.Images, c.Files = true, true, true, true, true, true, true
-	c.Resume, c.Models, c.Modes, c.MCP, c.Usage = true, true, true, true, true
+	// Its "always" is kept in the project, and its second model wants a login,
+	// so neither is proven.
+	c.Reasoning, c.Diffs, c.CommandOutput, c.Plan, c.Files = true, true, true, true, true
+	c.Resume, c.Modes, c.Usage = true, true, true
 	return Entry{
 		Name: "qwen", Title: "Qwen Code", Command: []string{"qwen", "--acp"},
 		Env:  map[string]string{"QWEN_TELEMETRY_ENABLED": "false"},
 		Pass: []string{"QWEN_*", "OPENAI_*", "DASHSCOPE_*"}, Keys: []string{"OPENAI_API_KEY", "DASHSCOPE_API_KEY"}, Logins: []string{".qwen/oauth_creds.json"},
-		Auth: map[string]string{"OPENAI_API_KEY": "openai"}, Capabilities: c, Quirks: qwenQuirks,
+		Auth:  map[string]string{"OPENAI_API_KEY": "openai"},
+		Modes: modes("default", "plan", "auto-edit", "yolo"), Capabilities: c, Quirks: qwenQuirks,
 	}
 }
 
 func claudeAdapter() Entry {
 	c := basic()
-	c.Reasoning, c.Diffs, c.CommandOutput, c.Always, c.Questions, c.Plan = true, true, true, true, true, true
-	c.Images, c.Files, c.Resume, c.Models, c.Modes, c.MCP, c.Usage, c.Cost = true, true, true, true, true, true, true, true
+	// Its "always" is kept in the workspace, so it is not proven for a session.
+	c.Reasoning, c.Diffs, c.CommandOutput, c.Questions, c.Plan = true, true, true, true, true
+	c.Images, c.Files, c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true, true, true
 	return Entry{
 		Name: "claude-agent-acp", Title: "Claude Agent (ACP adapter)", Aliases: []string{"claude"}, Command: []string{"claude-agent-acp"},
 		Env: map[string]string{"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
@@ -145,19 +154,36 @@ func claudeAdapter() Entry {
 			"CLAUDE_CODE_TMPDIR", "CLAUDE_CODE_MAX_RETRIES", "IS_SANDBOX",
 		},
 		Keys: []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"}, Logins: []string{".claude/.credentials.json"},
-		Capabilities: c, Quirks: claudeQuirks,
+		Modes: modes("default", "plan", "acceptEdits"), Models: models("default", "sonnet", "haiku"), Capabilities: c, Quirks: claudeQuirks,
 	}
 }
 
 func openCode() Entry {
 	c := basic()
-	c.Reasoning, c.Diffs, c.CommandOutput, c.Always, c.Plan = true, true, true, true, true
-	c.Images, c.Files, c.Resume, c.Models, c.Modes, c.MCP, c.Usage, c.Cost = true, true, true, true, true, true, true, true
+	c.Reasoning, c.Diffs, c.CommandOutput, c.Plan = true, true, true, true
+	c.Images, c.Files, c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true, true, true
 	return Entry{
 		Name: "opencode-acp", Title: "OpenCode (ACP)", Aliases: []string{"opencode"}, Command: []string{"opencode", "acp"},
 		Pass:         []string{"OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"},
+		Modes:        modes("build", "plan"),
 		Capabilities: c, Quirks: openCodeQuirks,
 	}
+}
+
+func modes(ids ...string) []protocol.Mode {
+	list := make([]protocol.Mode, 0, len(ids))
+	for _, id := range ids {
+		list = append(list, protocol.Mode{ID: id})
+	}
+	return list
+}
+
+func models(ids ...string) []protocol.Model {
+	list := make([]protocol.Model, 0, len(ids))
+	for _, id := range ids {
+		list = append(list, protocol.Model{ID: id})
+	}
+	return list
 }
 
 // untested are known by their command line alone, so they are said to do what

@@ -28,6 +28,9 @@ type Quirks struct {
 	ExitCodeAfter string
 	// ExitCode is the path in rawOutput to a command's exit code.
 	ExitCode []string
+	// ExactEdit is the path in _meta to what an edit replaced, where the diff
+	// itself is not exact: it shows a leading tab as spaces.
+	ExactEdit []string
 	// CancelledText begins the result of a call that a cancel cut short, where
 	// the agent calls it completed: the protocol has no status for it.
 	CancelledText []string
@@ -82,6 +85,7 @@ var (
 		Unfence:       true,
 		NoOutput:      "(Bash completed with no output)",
 		ExitCodeAfter: "Exit code ",
+		ExactEdit:     []string{"claudeCode", "toolResponse"},
 		TaskTools:     []string{"Task", "Agent"},
 		CustomAnswer:  "_custom",
 		SystemPrompt:  true,

@@ -53,7 +53,7 @@ func realGemini(t *testing.T) *realAgent {
 
 func realQwen(t *testing.T) *realAgent {
 	t.Helper()
-	m := agenttest.NewChat(t)
+	m := agenttest.NewQwenChat(t)
 	home := agenttest.QwenHome(t, m.URL())
 	return &realAgent{
 		Agent: newReal(t, "qwen", home), home: home, on: m.On, mode: "plan", resumes: true,

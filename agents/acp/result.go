@@ -12,6 +12,9 @@ import (
 
 // parts makes the content of a completed call.
 func (c *toolCall) parts(status protocol.ItemStatus, q *Quirks) []protocol.Part {
+	if c.exact != nil && status == protocol.ItemDone {
+		return []protocol.Part{*c.exact}
+	}
 	parts := []protocol.Part{}
 	plain := true // no more than text
 	for _, raw := range c.shown(status) {

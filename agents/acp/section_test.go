@@ -519,6 +519,22 @@ func TestSection4ApprovedDiff(t *testing.T) {
 	want(t, feed(t, tr, up("tool_call_update", `"toolCallId":"c","status":"completed"`)), `"content":[{"type":"diff"`)
 }
 
+// Claude's own patch shows a leading tab as spaces; its exact texts are beside.
+func TestSection4ExactEdit(t *testing.T) {
+	for response, wants := range map[string]string{
+		`{"filePath":"/w/a","originalFile":"\tx\n","oldString":"\tx","newString":"\ty","replaceAll":false}`: `-\tx\n+\ty`,
+		`{"filePath":"/w/a","originalFile":"x x\n","oldString":"x","newString":"y","replaceAll":true}`:      `-x x\n+y y`,
+		`{"filePath":"/w/a","originalFile":null,"content":"new\n"}`:                                         `"action":"create"`,
+		`{"filePath":"/w/a","originalFile":"old\n","content":"new\n"}`:                                      `-old\n+new`,
+		`{"filePath":"/w/a","originalFile":"old\n","oldString":"elsewhere","newString":"z"}`:                `-  shown`,
+	} {
+		tr := running(t, claudeQuirks)
+		got := feed(t, tr, up("tool_call_update", `"toolCallId":"c","kind":"edit","content":[{"type":"diff","path":"/w/a","oldText":"  shown","newText":""}],"_meta":{"claudeCode":{"toolName":"Edit","toolResponse":`+response+`}}`),
+			up("tool_call_update", `"toolCallId":"c","status":"completed"`))
+		want(t, got, wants)
+	}
+}
+
 func TestSection4ToolNames(t *testing.T) {
 	for _, c := range []struct {
 		quirks Quirks

@@ -30,6 +30,8 @@ type toolCall struct {
 	// preview is the content from before the call ran: a description, or the
 	// diff that is asked about. content is its result; nil for none.
 	preview, content []json.RawMessage
+	// exact is the diff of a done edit, where its content is not exact.
+	exact *protocol.Part
 	// streamed is the output that was reported as deltas.
 	streamed                string
 	started, done, declined bool
@@ -91,6 +93,11 @@ func (c *toolCall) merge(f toolFrame, q *Quirks) {
 	}
 	if !absent(f.RawOutput) {
 		c.output = f.RawOutput
+	}
+	if len(q.ExactEdit) > 0 {
+		if p := exactDiff(at(f.Meta, q.ExactEdit...)); p != nil {
+			c.exact = p
+		}
 	}
 	for _, l := range f.Locations {
 		if !slices.Contains(c.paths, l.Path) {

@@ -76,9 +76,9 @@ func (a geminiAnswer) stream(w http.ResponseWriter, r *http.Request, failure *Fa
 
 // block streams one block. It tells whether the client is still there.
 func (a geminiAnswer) block(s *chatStream, b Block) bool {
-	cut := []string{""}
-	if b.Call == nil && b.Do == nil {
-		cut = pieces(b.Text+b.Thinking, b.Chunks)
+	cut := []string{b.Thinking} // a thought comes whole, as a tool call does
+	if b.Text != "" {
+		cut = pieces(b.Text, b.Chunks)
 	}
 	for i, piece := range cut {
 		if i > 0 && !s.pause(b.Delay) {

@@ -12,7 +12,7 @@ func GeminiHome(t testing.TB, base string) *Home {
 	t.Helper()
 	h := bareHome(t, base)
 	h.Vars["GOOGLE_GEMINI_BASE_URL"], h.Vars["GEMINI_API_KEY"] = base, "fake-key"
-	h.settings(t, ".gemini", `{"security":{"auth":{"selectedType":"gemini-api-key"}},"general":{"disableAutoUpdate":true},`+
+	h.settings(t, ".gemini", `{"security":{"auth":{"selectedType":"gemini-api-key"}},"general":{"disableAutoUpdate":true,"maxAttempts":2},`+
 		`"privacy":{"usageStatisticsEnabled":false},"telemetry":{"enabled":false},"model":{"name":"gemini-2.5-pro"}}`)
 	return h
 }
