@@ -190,7 +190,7 @@ func (a *Agent) Check(s agents.Start) error {
 	defer cancel()
 	l, err := a.server.acquire(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // Open fails alike, and tells why
+		return nil // Open fails alike, and tells why
 	}
 	return l.learn(ctx, s.Directory).check(set)
 }

@@ -17,7 +17,7 @@ func (t *translator) command(c agents.Command) (output, error) {
 	var err error
 	switch c := c.(type) {
 	case *agents.Prompt:
-		err = t.prompt(c, &o)
+		t.prompt(c, &o)
 	case *agents.Decide:
 		err = t.decide(c, &o)
 	case *agents.Answer:
@@ -37,16 +37,15 @@ func (t *translator) command(c agents.Command) (output, error) {
 
 // prompt sends a prompt. One that comes while a failed turn is ending would be
 // lost, and waits for its end (section 8.1).
-func (t *translator) prompt(c *agents.Prompt, o *output) error {
+func (t *translator) prompt(c *agents.Prompt, o *output) {
 	if t.turn.ending {
 		t.held = append(t.held, c)
-		return nil
+		return
 	}
 	if !t.turn.open {
 		t.openTurn()
 	}
 	o.ask(t.promptRequest(c))
-	return nil
 }
 
 // interrupt stops the turn. Asks are refused first: an abort would leave them

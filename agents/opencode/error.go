@@ -2,6 +2,7 @@ package opencode
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"unicode"
 
@@ -34,7 +35,7 @@ func (t *translator) sessionError(raw json.RawMessage, o *output) error {
 	case e.SessionID != t.session:
 		t.childError(e.Error, o)
 	case t.turn.open:
-		t.fault(e.Error, o)
+		t.fault(e.Error)
 		if !t.turn.accepted {
 			t.endTurn(o) // the prompt was refused: no message and no idle follow
 		}
@@ -47,7 +48,7 @@ func (t *translator) sessionError(raw json.RawMessage, o *output) error {
 
 // fault notes the error of the open turn. The same error is told several
 // times, at last with a stack: the first telling counts.
-func (t *translator) fault(f nativeFault, _ *output) {
+func (t *translator) fault(f nativeFault) {
 	switch {
 	case f.aborted():
 		t.turn.aborted = true
@@ -73,9 +74,9 @@ func (f nativeFault) aborted() bool { return f.Name == "MessageAbortedError" }
 func (f nativeFault) failure() *protocol.Failure {
 	code := snakeCase(strings.TrimSuffix(f.Name, "Error"))
 	switch {
-	case f.Data.StatusCode == 401, f.Data.StatusCode == 403, f.Name == "ProviderAuthError":
+	case f.Data.StatusCode == http.StatusUnauthorized, f.Data.StatusCode == http.StatusForbidden, f.Name == "ProviderAuthError":
 		code = "auth_required"
-	case f.Data.StatusCode == 429:
+	case f.Data.StatusCode == http.StatusTooManyRequests:
 		code = "rate_limit"
 	case f.Name == "APIError":
 		code = "api_error"

@@ -15,8 +15,7 @@ type event struct {
 
 // envelope is a frame of /global/event; those of /event have no payload.
 type envelope struct {
-	Directory string `json:"directory"`
-	Payload   *event `json:"payload"`
+	Payload *event `json:"payload"`
 	event
 }
 
@@ -27,15 +26,15 @@ var (
 )
 
 // readEvent unwraps a frame of either stream.
-func readEvent(frame []byte) (e event, directory string, err error) {
+func readEvent(frame []byte) (event, error) {
 	var w envelope
 	if err := json.Unmarshal(frame, &w); err != nil {
-		return event{}, "", errJSON
+		return event{}, errJSON
 	}
 	if w.Payload != nil {
-		return *w.Payload, w.Directory, nil
+		return *w.Payload, nil
 	}
-	return w.event, w.Directory, nil
+	return w.event, nil
 }
 
 // sessionOf returns the session that an event is about and, for a new session,

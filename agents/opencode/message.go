@@ -95,7 +95,7 @@ func (t *translator) assistantMessage(m nativeMessage, o *output) {
 		t.turn.finish = m.Finish
 	}
 	if m.Error != nil {
-		t.fault(*m.Error, o)
+		t.fault(*m.Error)
 	}
 }
 

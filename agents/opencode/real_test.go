@@ -149,18 +149,6 @@ func (k *talk) asked() protocol.Permission {
 	return k.await(protocol.TypePermissionRequested, nil).(*protocol.PermissionRequested).Permission
 }
 
-// option returns a permission's option by its id.
-func option(t *testing.T, p protocol.Permission, id string) protocol.PermissionOption {
-	t.Helper()
-	for _, o := range p.Options {
-		if o.ID == id {
-			return o
-		}
-	}
-	t.Fatalf("permission %+v has no option %s", p, id)
-	return protocol.PermissionOption{}
-}
-
 // sessionEvents are made by the session, not by an agent.
 var sessionEvents = []protocol.EventType{
 	protocol.TypePermissionResolved, protocol.TypeQuestionResolved, protocol.TypePromptAccepted, protocol.TypePromptWithdrawn,

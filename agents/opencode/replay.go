@@ -277,7 +277,7 @@ func (r *replay) Out(line json.RawMessage) []agents.Report {
 	if json.Unmarshal(l.Frame, &note) == nil && note.Note != "" {
 		return append(reports, r.streamEnded()...)
 	}
-	e, _, err := readEvent(l.Frame)
+	e, err := readEvent(l.Frame)
 	t := r.owner(e)
 	if err != nil {
 		return append(reports, agents.Report{Events: []protocol.Data{unparsed(l.Frame, err)}, Raw: l.Frame})

@@ -67,7 +67,7 @@ func (r *routes) dispatch(frame []byte, long *agents.LongLine) {
 		})
 		return
 	}
-	e, _, err := readEvent(frame)
+	e, err := readEvent(frame)
 	if err != nil {
 		r.broadcast(unparsed(frame, err))
 		return

@@ -484,7 +484,7 @@ func FuzzNative(f *testing.F) {
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		b := newBench(t)
 		b.prompt("m1")
-		e, _, err := readEvent(frame)
+		e, err := readEvent(frame)
 		if err != nil {
 			return
 		}
