@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -80,7 +81,7 @@ func PromptText(title string, c Content) (string, error) {
 	case protocol.PartJSON:
 		return string(c.JSON), nil
 	case protocol.PartFile:
-		if len(data) > 0 && utf8.Valid(data) && !strings.ContainsRune(string(data), 0) {
+		if len(data) > 0 && utf8.Valid(data) && !bytes.ContainsRune(data, 0) {
 			name := c.Name
 			if name == "" {
 				name = c.Path

@@ -38,7 +38,7 @@ func LookupUser(name string) (*User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the group of user %s: %w", name, err)
 	}
-	if os.Geteuid() != 0 && uint64(os.Geteuid()) != uid { //nolint:gosec // a uid is never negative
+	if os.Geteuid() != 0 && uint64(os.Geteuid()) != uid {
 		return nil, fmt.Errorf("only a server that is root can run agents as the user %s; start it as root, or as that user without naming one", name)
 	}
 	return &User{name: name, home: found.HomeDir, uid: uint32(uid), gid: uint32(gid)}, nil
@@ -142,12 +142,12 @@ func (u *User) closed(path string, want fs.FileMode) string {
 	if u == nil || u.uid == 0 {
 		return ""
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return path
 	}
 	for at := "/"; ; {
-		if at == real {
+		if at == target {
 			if !u.may(at, want) {
 				return at
 			}
@@ -156,7 +156,7 @@ func (u *User) closed(path string, want fs.FileMode) string {
 		if !u.may(at, 0o1) {
 			return at
 		}
-		next, _, _ := strings.Cut(strings.TrimPrefix(real[len(at):], "/"), "/")
+		next, _, _ := strings.Cut(strings.TrimPrefix(target[len(at):], "/"), "/")
 		at = filepath.Join(at, next)
 	}
 }

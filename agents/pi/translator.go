@@ -84,11 +84,12 @@ func (t *translator) Open() [][]byte {
 func (t *translator) Native(frame []byte) agents.Output {
 	var o output
 	var err error
-	if bytes.HasPrefix(frame, updatePrefix) {
+	switch {
+	case bytes.HasPrefix(frame, updatePrefix):
 		err = t.update(frame, &o)
-	} else if !json.Valid(frame) {
+	case !json.Valid(frame):
 		err = errors.New("the line is not JSON")
-	} else {
+	default:
 		err = t.dispatch(frame, &o)
 	}
 	if err != nil {
