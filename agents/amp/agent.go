@@ -152,6 +152,9 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 		return nil, a.cannotPrepare(err)
 	}
 	c.spawn = func(ctx context.Context, c *conn, thread string, first bool) (*agents.Stdio, error) {
+		if err := checkWorkspace(s.Directory); err != nil {
+			return nil, err
+		}
 		return agents.OpenStdio(ctx, agents.StdioOptions{
 			Process: agents.ProcessOptions{
 				Path: e.Path, Args: args(s, thread, c.files), Dir: s.Directory,

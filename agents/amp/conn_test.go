@@ -145,11 +145,17 @@ func TestSection4RespawnAfterAnError(t *testing.T) {
 func TestSection4Interrupt(t *testing.T) {
 	c := openFake(t, agents.Start{})
 	sendTo(t, c, &agents.Interrupt{}) // nothing to stop: no signal
-	sendTo(t, c, prompt("hang"))
-	until(t, c, protocol.TypeTurnStarted)
-	sendTo(t, c, &agents.Interrupt{})
+	interrupt := func() {
+		sendTo(t, c, prompt("hang"))
+		until(t, c, protocol.TypeTurnStarted)
+		sendTo(t, c, &agents.Interrupt{})
+		want(t, ndjson(t, until(t, c, protocol.TypeTurnEnded)), `"outcome":"interrupted"`)
+	}
+	interrupt()
+	sendTo(t, c, prompt("one")) // a thread without an answer is not kept
 	got := ndjson(t, until(t, c, protocol.TypeTurnEnded))
-	want(t, got, `"outcome":"interrupted"`)
+	wantNone(t, got, "threads continue")
+	interrupt()
 	sendTo(t, c, prompt("next"))
 	got += ndjson(t, until(t, c, protocol.TypeTurnEnded))
 	want(t, got, "threads continue T-1", `"outcome":"completed"`)

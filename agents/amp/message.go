@@ -73,14 +73,19 @@ func (t *translator) user(frame []byte, o *output) error {
 	return nil
 }
 
-// echo takes a prompt that Amp has begun to work on. The thread has a message
-// now, so it can be resumed.
-func (t *translator) echo(text string, o *output) {
+// save notes that the thread has an answer. Before that the service does not
+// know it, and "threads continue" fails: the CLI of April 2026 uploads a thread
+// with its first answer.
+func (t *translator) save(o *output) {
 	if !t.saved {
 		t.saved = true
 		id := t.thread
 		o.emit(&protocol.SessionUpdated{NativeSessionID: &id})
 	}
+}
+
+// echo takes a prompt that Amp has begun to work on.
+func (t *translator) echo(text string, o *output) {
 	at := slices.IndexFunc(t.prompts, func(p sentPrompt) bool { return p.text == text })
 	ids := []string{}
 	if at >= 0 {
@@ -110,6 +115,7 @@ func (t *translator) assistant(frame []byte, o *output) error {
 		return errShape
 	}
 	t.openTurn(nil, o)
+	t.save(o)
 	id := t.nextMessage()
 	cut := f.Message.Stop == nil
 	status := protocol.ItemDone

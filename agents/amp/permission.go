@@ -40,7 +40,7 @@ func (t *translator) asked(id string, r askRequest, o *output) {
 	switch {
 	case len(t.asks) >= maxAsks:
 		t.answers = append(t.answers, answer{ask: id, message: "Too many approvals wait."})
-	case t.grants.Covers(a.tool):
+	case t.grants.Covers(a.tool) && (t.grants.Mode == agents.PermissionBypass || !opensGate(a.tool)):
 		t.answers = append(t.answers, answer{ask: id, allow: true})
 	case t.turn.interrupting:
 		t.answers = append(t.answers, answer{ask: id, message: "The user interrupted the turn."})

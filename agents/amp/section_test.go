@@ -1,6 +1,8 @@
 package amp
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -227,4 +229,49 @@ func FuzzNative(f *testing.F) {
 		tr.Native(frame)
 		tr.exited(&protocol.AgentExited{}, &output{})
 	})
+}
+
+// The work folder's own settings would pass over all approvals.
+func TestSection5WorkFoldersSettings(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, content string
+		refused       bool
+	}{
+		"none":              {"", "", false},
+		"harmless":          {"work/.amp/settings.json", `{"amp.network.timeout":1}`, false},
+		"permissions":       {"work/.amp/settings.json", `{"amp.permissions":[]}`, true},
+		"allow all":         {"work/.amp/settings.jsonc", `{/**/"amp.dangerouslyAllowAll":true}`, true},
+		"escaped":           {"work/.amp/settings.json", `{"amp.\u0070ermissions":[]}`, true},
+		"repository's root": {".amp/settings.json", `{"amp.permissions":[]}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for _, dir := range []string{"work/.amp", ".amp", ".git"} {
+				if err := os.MkdirAll(filepath.Join(root, dir), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.file != "" {
+				if err := os.WriteFile(filepath.Join(root, c.file), []byte(c.content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := checkWorkspace(filepath.Join(root, "work"))
+			if refused := protocol.CodeOf(err) == protocol.CodeAgentStartFailed; refused != c.refused {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// Writing such settings is asked for where other edits are not.
+func TestSection5WritingSettingsIsAsked(t *testing.T) {
+	for path, asked := range map[string]bool{"/w/.amp/settings.json": true, "/w/.amp/../.amp/x": true, "/w/a.go": false} {
+		tr := newTranslator(setup{PermissionMode: "acceptEdits"})
+		var o output
+		tr.asked("a1", askRequest{Tool: "create_file", ToolUseID: "c", Input: encode(map[string]string{"path": path})}, &o)
+		if got := tr.asks["a1"] != nil; got != asked {
+			t.Errorf("%s is asked for: %v", path, got)
+		}
+	}
 }

@@ -110,6 +110,9 @@ func (t *translator) init(frame []byte, o *output) error {
 	o.Ready = true
 	t.over = false
 	if f.SessionID != t.thread {
+		if t.thread != "" {
+			o.emit(&protocol.Notice{Level: "warning", Code: "thread_restarted", Message: "Amp keeps no thread before its first answer, so a new one was begun; what was asked before is not known to it"})
+		}
 		t.thread, t.saved = f.SessionID, false
 	}
 	if !t.started {
