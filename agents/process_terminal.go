@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -25,9 +24,9 @@ type TerminalProcess struct {
 	// tty is the side of the terminal that the process has. Holding it open
 	// keeps reads from failing while a program has closed its own.
 	tty *os.File
-	// writing is held while one caller's keys are written, so that they stay
-	// together.
-	writing sync.Mutex
+	// writing holds a token while one caller's keys are written, so that they
+	// stay together.
+	writing chan struct{}
 }
 
 // StartTerminal starts a process on a terminal of so many rows and columns.
@@ -56,7 +55,7 @@ func StartTerminal(o ProcessOptions, rows, cols int) (*TerminalProcess, error) {
 		return nil, fmt.Errorf("cannot start the process: %w", err)
 	}
 	p.running(o.StateDir)
-	t := &TerminalProcess{process: p, tty: tty, master: &output{file: master, ended: p.reaped}}
+	t := &TerminalProcess{process: p, tty: tty, master: &output{file: master, ended: p.reaped}, writing: make(chan struct{}, 1)}
 	p.stdout = t.master
 	go t.watch()
 	return t, nil
@@ -128,8 +127,14 @@ func (t *TerminalProcess) Read(p []byte) (int, error) {
 // Write types keys: all of them, or as many as the program takes until the
 // deadline. One caller's keys stay together.
 func (t *TerminalProcess) Write(keys []byte, deadline time.Time) (int, error) {
-	t.writing.Lock()
-	defer t.writing.Unlock()
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case t.writing <- struct{}{}:
+		defer func() { <-t.writing }()
+	case <-timer.C:
+		return 0, fmt.Errorf("cannot type: %w", os.ErrDeadlineExceeded)
+	}
 	if err := t.master.file.SetWriteDeadline(deadline); err != nil {
 		return 0, fmt.Errorf("cannot type: %w", err)
 	}

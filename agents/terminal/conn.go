@@ -148,6 +148,7 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 		return err
 	}
 	c.rest(ctx, readyRest, time.Until(c.started.Add(readyTime)))
+	c.rest(ctx, enterRest, enterTime) // a program that starts a command changes how it reads keys
 	c.mu.Lock()
 	switch now := time.Now(); {
 	case c.exit != nil:
@@ -210,13 +211,17 @@ func errEnded() error {
 	return protocol.Errorf(protocol.CodeAgentNotRunning, "the program on the terminal has ended; the next prompt starts it again")
 }
 
-// rest waits until there was output and it rests, at most for the limit.
+// rest waits until there was output and it rests, and some time after an Enter
+// that was pressed, at most for the limit.
 func (c *Conn) rest(ctx context.Context, quiet, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		c.mu.Lock()
 		last, ended := c.tempo.last, c.exit != nil
+		if c.tempo.typed.After(last) {
+			last = c.tempo.typed // what was entered has not been answered yet
+		}
 		c.mu.Unlock()
 		wait := quiet
 		if !last.IsZero() {

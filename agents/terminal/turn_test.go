@@ -3,6 +3,7 @@ package terminal_test
 import (
 	"encoding/json"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -238,5 +239,71 @@ func TestSlowReadersCostNothing(t *testing.T) {
 	}
 	if err != nil || news.At == 0 || len(news.Bytes) > 8<<10 || !strings.HasSuffix(string(news.Bytes), "line 19999\r\n") {
 		t.Errorf("at %d: %d bytes, %v", news.At, len(news.Bytes), err)
+	}
+}
+
+func TestSteeringTypesIntoTheOpenTurn(t *testing.T) {
+	t.Parallel()
+	p := open(t, terminal.Options{}, bash(t)...)
+	if err := p.prompt("head -n 1 | sed s/^/got:/"); err != nil {
+		t.Fatal(err)
+	}
+	steer := &agents.Prompt{PromptID: "m2", Steer: true, Content: []agents.Content{{Part: protocol.TextPart("a word")}}}
+	if err := p.conn.Send(t.Context(), steer); err != nil {
+		t.Fatal(err)
+	}
+	p.see("got:a word\r\n")
+	if e := next[*protocol.TurnEnded](p); e.Outcome != protocol.OutcomeCompleted {
+		t.Errorf("ended as %+v", e)
+	}
+}
+
+// A program that does not read what is typed, and asks where the cursor is all
+// the time, keeps neither the typist nor the readers.
+func TestDeafProgram(t *testing.T) {
+	t.Parallel()
+	p := open(t, terminal.Options{}, "/bin/sh", "-c", "stty raw -echo; while :; do printf '\\033[6n'; printf .; done")
+	p.see(".")
+	begin := time.Now()
+	err := p.live.Type(ada, make([]byte, 256<<10))
+	if protocol.CodeOf(err) != protocol.CodeTimeout {
+		t.Errorf("typed: %v", err)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+	at := p.at.Offset
+	p.at.Offset = p.live.Snapshot().Offset
+	if p.at.Offset == at {
+		t.Error("nothing was read meanwhile")
+	}
+}
+
+func TestAnotherUsersTerminal(t *testing.T) {
+	t.Parallel()
+	name := "nobody"
+	if os.Geteuid() != 0 {
+		own, err := user.Current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name = own.Username
+	}
+	who, err := agents.LookupUser(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("/tmp", "towline-terminal-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the other user looks into it
+		t.Fatal(err)
+	}
+	p := openIn(t, dir, terminal.Options{User: who}, "/bin/sh", "-c", "id -un; echo by name > $(tty)")
+	p.exit()
+	if text := p.text.String(); !strings.HasPrefix(text, name+"\r\n") || !strings.Contains(text, "by name\r\n") {
+		t.Errorf("%q", text)
 	}
 }
