@@ -6,9 +6,25 @@ import (
 )
 
 // configure changes the session's settings. They hold from the next prompt on
-// at the latest; a running agent is told at once.
+// at the latest; a running agent is told at once. checkSettings has passed.
 func (s *Session) configure(c *protocol.SessionConfigure, reply func(any, error)) {
-	next := s.start()
+	s.ledger.update(protocol.SourceClient, &protocol.SessionUpdated{
+		Title: c.Title, Model: c.Model, Mode: c.Mode, Effort: c.Effort, PermissionMode: c.PermissionMode,
+	})
+	if s.link != nil && s.link.conn != nil && !s.ledger.ended {
+		s.whenStored(func() { s.sendConfigure(c) })
+	}
+	reply(struct{}{}, nil)
+}
+
+// checkSettings refuses settings that the agent would not take. It runs on the
+// caller's goroutine, since an agent may have to ask its process.
+func (s *Session) checkSettings(c *protocol.SessionConfigure) error {
+	info := s.Info()
+	next := agents.Start{
+		SessionID: s.id, Directory: info.Directory, Model: info.Model, Mode: info.Mode, Effort: info.Effort,
+		PermissionMode: info.PermissionMode, Resume: info.NativeSessionID,
+	}
 	for _, f := range []struct {
 		name string
 		to   *string
@@ -23,22 +39,11 @@ func (s *Session) configure(c *protocol.SessionConfigure, reply func(any, error)
 			continue
 		}
 		if err := agents.CheckValue(f.name, *f.from); err != nil {
-			reply(nil, err)
-			return
+			return err
 		}
 		*f.to = *f.from
 	}
-	if err := check(s.agent, next); err != nil {
-		reply(nil, err)
-		return
-	}
-	s.ledger.update(protocol.SourceClient, &protocol.SessionUpdated{
-		Title: c.Title, Model: c.Model, Mode: c.Mode, Effort: c.Effort, PermissionMode: c.PermissionMode,
-	})
-	if s.link != nil && s.link.conn != nil && !s.ledger.ended {
-		s.whenStored(func() { s.sendConfigure(c) })
-	}
-	reply(struct{}{}, nil)
+	return check(s.agent, next)
 }
 
 // sendConfigure tells a running agent.

@@ -22,12 +22,15 @@ const maxAttachment = 32 << 20
 const readLimit = 30 * time.Second
 
 // precheck refuses what can be seen to be wrong without the owner: a prompt
-// that names content that is not there, and any command when nothing could be
-// stored. A denial or an interrupt is let through on a full disk: it asks the
+// that names content that is not there, settings that the agent does not take,
+// and any command when nothing could be stored. A denial or an interrupt is let through on a full disk: it asks the
 // agent to do less.
 func (s *Session) precheck(ctx context.Context, c protocol.Command) error {
 	if err := s.m.committer.refusal(); err != nil && !doesLess(c) {
 		return err
+	}
+	if k, ok := c.(*protocol.SessionConfigure); ok {
+		return s.checkSettings(k)
 	}
 	p, ok := c.(*protocol.Prompt)
 	if !ok {
