@@ -40,6 +40,7 @@ func (o *opening) open(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.settings.System = strings.TrimSpace(o.settings.System + "\n\n" + instructions(o.start.Directory))
 	t := newTranslator(setup{Session: s.ID, Directory: o.start.Directory, Settings: o.settings, Facts: o.facts})
 	c := newConn(o.life, t, o.start.KeepRaw)
 	c.report(agents.Report{Events: o.firstEvents(s)})

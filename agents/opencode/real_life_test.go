@@ -256,7 +256,10 @@ func TestRealModels(t *testing.T) {
 		t.Errorf("resuming an unknown session: %v", err)
 	}
 	s := r.chat.On("hello", agenttest.Play(agenttest.Say("Hello.")))
-	k := r.open(t, agents.Start{SessionID: "s", Directory: dir, Model: "fake/one", Effort: "high"})
+	if err := os.WriteFile(filepath.Join(dir, "AGENTS.md"), []byte("Speak in rhymes."), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k := r.open(t, agents.Start{SessionID: "s", Directory: dir, Model: "fake/one", Effort: "high", SystemPrompt: "Be brief."})
 	k.say(s.Marker())
 	k.ended()
 	two, none := "fake/two", ""
@@ -266,6 +269,9 @@ func TestRealModels(t *testing.T) {
 	requests := s.Requests()
 	if len(requests) != 2 || requests[0].Model != "one" || !strings.Contains(string(requests[0].Body), `"reasoning_effort":"high"`) || requests[1].Model != "two" {
 		t.Errorf("the model got %d requests", len(requests))
+	}
+	if body := string(requests[0].Body); !strings.Contains(body, "Be brief.") || strings.Count(body, "Speak in rhymes.") != 1 {
+		t.Error("the model did not see the instructions once")
 	}
 	bad := "fake/nope"
 	if err := k.Send(t.Context(), &agents.Configure{Model: &bad}); protocol.CodeOf(err) != protocol.CodeInvalidRequest {
