@@ -83,7 +83,7 @@ func TestAddAnAgent(t *testing.T) {
 
 func TestWith(t *testing.T) {
 	spaced := filepath.Join(t.TempDir(), "my agent")
-	if err := os.WriteFile(spaced, nil, 0o700); err != nil { //nolint:gosec // an executable
+	if err := os.WriteFile(spaced, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
