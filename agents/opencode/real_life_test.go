@@ -15,6 +15,13 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
+// running returns the life that runs now.
+func (s *server) running() *life {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.life
+}
+
 // command is a block that runs a command.
 func command(line string) agenttest.Block {
 	return agenttest.Block{Do: &agenttest.Do{Kind: "execute", Command: line}}

@@ -44,6 +44,8 @@ type server struct {
 	mu     sync.Mutex
 	status string
 	life   *life
+	// latest is the newest life, also after its end; close waits for it.
+	latest *life
 	// start is the start that is under way; nil for none.
 	start *start
 	// lives counts the lives that ended unasked; failures those in a row.
@@ -99,10 +101,13 @@ func (s *server) startLife(st *start) {
 	defer s.mu.Unlock()
 	st.life, st.err = l, err
 	s.start = nil
-	if err != nil {
+	switch {
+	case err != nil:
 		s.failedLocked(protocol.AsError(err).Message)
-	} else if s.status == statusStarting { // it may have ended already
-		s.status, s.life, s.began = statusRunning, l, time.Now()
+	case s.status == statusStarting: // else it has ended already
+		s.status, s.life, s.latest, s.began = statusRunning, l, l, time.Now()
+	default:
+		s.latest = l
 	}
 	close(st.done)
 }
@@ -175,13 +180,6 @@ func (s *server) info() *protocol.SharedProcess {
 	return p
 }
 
-// running returns the life, if one runs; it starts none.
-func (s *server) running() *life {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.life
-}
-
 // close ends the process and waits until nothing of it is left.
 func (s *server) close() error {
 	s.mu.Lock()
@@ -189,8 +187,14 @@ func (s *server) close() error {
 	s.mu.Unlock()
 	s.cancel()
 	s.starts.Wait()
-	if l := s.running(); l != nil {
+	s.mu.Lock()
+	l, running := s.latest, s.life != nil
+	s.mu.Unlock()
+	switch {
+	case running:
 		return l.stop()
+	case l != nil:
+		<-l.ended // it ended by itself, and may still be telling so
 	}
 	return nil
 }
