@@ -11,8 +11,13 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
-// promptly is how soon an agent that cannot work must be told of.
-const promptly = 250 * time.Millisecond
+// An agent that cannot work must be told of within 250 ms on a quiet machine;
+// the bar, which fails the test, is a second: the race
+// detector and twenty megabytes through a pipe take their part.
+const (
+	aim      = 250 * time.Millisecond
+	promptly = time.Second
+)
 
 // openScript opens an agent that is a shell script.
 func openScript(t *testing.T, ctx context.Context, script string) (agents.Conn, error) {
@@ -52,6 +57,8 @@ func TestNotAnAgent(t *testing.T) {
 			}
 			if limit := patience(promptly); took > limit {
 				t.Errorf("it took %v, more than %v", took, limit)
+			} else if took > aim {
+				t.Logf("it took %v; the aim is %v", took, aim)
 			}
 		})
 	}
