@@ -78,11 +78,12 @@ func New(o Options) *Agent {
 func (a *Agent) Name() string { return name }
 
 // Capabilities tells what the recordings show of version 0.169.0. A denial
-// carries no message, and an approval no edited input; no cost is told.
+// carries no message, and an approval no edited input; no cost is told. Plan
+// is a mode, which ends when a client changes it: nothing asks for approval.
 func (a *Agent) Capabilities() protocol.Capabilities {
 	return protocol.Capabilities{
 		Streaming: true, Reasoning: true, ToolCalls: true, Diffs: true, CommandOutput: true,
-		Permissions: true, Always: true, Questions: true, PlanMode: true, Plan: true,
+		Permissions: true, Always: true, Questions: true, Plan: true,
 		Images: true, Files: true, Interrupt: true, Steer: true, Resume: true, Fork: true,
 		Models: true, Modes: true, MCP: true, Usage: true, Subagents: true, SharedProcess: true,
 	}
