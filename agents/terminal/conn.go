@@ -18,11 +18,11 @@ const (
 	// readyTime bounds the wait for a program that was just started, and
 	// readyRest is how long its output must rest to be ready.
 	readyTime = 6 * time.Second
-	readyRest = 300 * time.Millisecond
+	readyRest = 500 * time.Millisecond
 	// enterRest is how long the echo of typed text must rest before Enter
 	// follows: programs take an Enter that comes with the text as part of it.
 	enterRest = 100 * time.Millisecond
-	enterTime = time.Second
+	enterTime = 2 * time.Second
 	// typeTime is how long typing waits for a program that does not read, and
 	// answerTime how long the terminal's own answers do, since nothing is read
 	// meanwhile.
@@ -147,8 +147,13 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	if err != nil {
 		return err
 	}
-	c.rest(ctx, readyRest, time.Until(c.started.Add(readyTime)))
-	c.rest(ctx, enterRest, enterTime) // a program that starts a command changes how it reads keys
+	c.rest(ctx, c.started, readyRest, time.Until(c.started.Add(readyTime)))
+	c.mu.Lock()
+	entered := c.tempo.typed
+	c.mu.Unlock()
+	if !entered.IsZero() { // a program that starts a command changes how it reads keys
+		c.rest(ctx, entered, enterRest, enterTime)
+	}
 	c.mu.Lock()
 	switch now := time.Now(); {
 	case c.exit != nil:
@@ -161,12 +166,11 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	if err != nil {
 		return err
 	}
+	typed := time.Now()
 	if err := c.write(keysFor(text, pasting)); err != nil {
 		return err
 	}
-	if pasting {
-		c.rest(ctx, enterRest, enterTime)
-	}
+	c.rest(ctx, typed, enterRest, enterTime)
 	if err := c.write(enter); err != nil {
 		return err
 	}
@@ -211,32 +215,33 @@ func errEnded() error {
 	return protocol.Errorf(protocol.CodeAgentNotRunning, "the program on the terminal has ended; the next prompt starts it again")
 }
 
-// rest waits until there was output and it rests, and some time after an Enter
-// that was pressed, at most for the limit.
-func (c *Conn) rest(ctx context.Context, quiet, limit time.Duration) {
+// rest waits until there was output since a moment and it rests, at most for
+// the limit.
+func (c *Conn) rest(ctx context.Context, since time.Time, quiet, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		c.mu.Lock()
-		last, ended := c.tempo.last, c.exit != nil
-		if c.tempo.typed.After(last) {
-			last = c.tempo.typed // what was entered has not been answered yet
-		}
+		last, ended, moved := c.tempo.last, c.exit != nil, c.moved
 		c.mu.Unlock()
-		wait := quiet
-		if !last.IsZero() {
-			wait = time.Until(last.Add(quiet))
-		}
-		if ended || wait <= 0 {
+		wait := time.Until(last.Add(quiet))
+		if ended || (last.After(since) && wait <= 0) {
 			return
+		}
+		if last.After(since) {
+			moved = nil
+		} else {
+			wait = limit
 		}
 		timer := time.NewTimer(wait)
 		select {
+		case <-moved:
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
+		timer.Stop()
 	}
 }
 

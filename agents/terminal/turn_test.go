@@ -298,7 +298,7 @@ func TestAnotherUsersTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the other user looks into it
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	p := openIn(t, dir, terminal.Options{User: who}, "/bin/sh", "-c", "id -un; echo by name > $(tty)")
