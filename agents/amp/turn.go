@@ -144,7 +144,7 @@ func readFailure(text string) *protocol.Failure {
 	switch {
 	case strings.Contains(text, "require user approval"):
 		f.Code = codeApproval
-	case strings.Contains(text, "Overloaded"), strings.Contains(text, "overloaded"):
+	case strings.Contains(text, "Overloaded"), strings.Contains(text, "overloaded"), text == "terminated": // a cut connection
 		f.Code, f.Retryable = codeModel, true
 	case strings.Contains(text, "Unauthorized"), strings.Contains(text, "API key"):
 		f.Code = codeAuth

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
@@ -14,8 +15,9 @@ import (
 
 // ampAdapter runs the real Amp CLI of April 2026.
 var ampAdapter = e2e.Adapter{
-	Name: "amp",
-	New:  func() agents.Agent { return amp.New(amp.Options{}) },
+	Name:      "amp",
+	Scenarios: ampScenarios(),
+	New:       func() agents.Agent { return amp.New(amp.Options{}) },
 	Place: func(t testing.TB) *e2e.Place {
 		path := agenttest.AmpCLI(t)
 		clis <- struct{}{}
@@ -29,6 +31,29 @@ var ampAdapter = e2e.Adapter{
 			Model: m, Dir: home.Dir,
 		}
 	},
+}
+
+// ampScenarios are all scenarios, but that Amp tries nothing again by itself: a
+// fault of the model that would pass ends the turn, and the next turn works.
+func ampScenarios() []agenttest.Scenario {
+	all := agenttest.Scenarios()
+	for i, s := range all {
+		if !slices.Contains([]string{"model_overloaded", "model_rate_limited", "model_cut"}, s.Name) {
+			continue
+		}
+		ended := func(outcome string) agenttest.Want {
+			return agenttest.Want{Type: protocol.TypeTurnEnded, Has: map[string]string{"outcome": outcome}}
+		}
+		prompt := func(script string) agenttest.Step {
+			return agenttest.Step{Kind: agenttest.StepPrompt, Script: script, Text: "Do as scripted."}
+		}
+		await := func(w agenttest.Want) agenttest.Step { return agenttest.Step{Kind: agenttest.StepAwait, Await: w} }
+		failed := agenttest.Want{Type: protocol.TypeTurnEnded, Has: map[string]string{"outcome": "failed", "error.retryable": "true"}}
+		s.Steps = []agenttest.Step{prompt("main"), await(failed), prompt("next"), await(ended("completed"))}
+		s.Wants, s.Never = []agenttest.Want{failed, ended("completed")}, nil
+		all[i] = s
+	}
+	return all
 }
 
 // TestAmpConformance proves what the agent claims.
