@@ -64,15 +64,16 @@ func TestNotAnAgent(t *testing.T) {
 	}
 }
 
-// patience stretches a limit where the machine is slow by itself: it adds what
-// starting a program that ends at once takes, tenfold.
+// patience stretches a limit where the machine is slow by itself: by what it
+// takes, several times, to make a long line and throw it away.
 func patience(limit time.Duration) time.Duration {
 	begin := time.Now()
-	if p, err := agents.StartProcess(agents.ProcessOptions{Path: "/bin/sh", Args: []string{"-c", "exit 0"}, Dir: "/"}); err == nil {
+	script := `head -c 20971520 /dev/zero | tr '\0' x >/dev/null`
+	if p, err := agents.StartProcess(agents.ProcessOptions{Path: "/bin/sh", Args: []string{"-c", script}, Dir: "/"}); err == nil {
 		p.Wait()
 		<-p.Gone()
 	}
-	return limit + 10*time.Since(begin)
+	return limit + 8*time.Since(begin)
 }
 
 // An agent that never answers is given up with the context.

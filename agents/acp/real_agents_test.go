@@ -1,7 +1,6 @@
 package acp
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
@@ -19,9 +18,6 @@ type realAgent struct {
 	// resumes tells that the agent remembers a session of one turn in another
 	// process.
 	resumes bool
-	// saved is the pattern of the files that the agent keeps its conversations
-	// in, where it writes them some time after a turn; empty elsewhere.
-	saved string
 	// mode is one that it can switch to.
 	mode string
 }
@@ -70,7 +66,6 @@ func realClaude(t *testing.T) *realAgent {
 	home.Vars["IS_SANDBOX"] = "1"
 	return &realAgent{
 		Agent: newReal(t, "claude-agent-acp", home), home: home, on: m.On, mode: "plan", resumes: true,
-		saved: filepath.Join(home.Config, "projects", "*", "*.jsonl"),
 		execute: func(command string) agenttest.Block {
 			return agenttest.Use("Bash", map[string]any{"command": command, "description": "scripted"})
 		},
