@@ -19,6 +19,8 @@
 // That program is Towline itself: delegate.go asks over a private socket,
 // bridge.go takes the asks, and the answer is the program's exit code. A
 // connection's socket knows one capability, which can ask and nothing else.
+// Amp prefers settings in the work folder to those that it is given, so it is
+// not started beside some that set permissions (workspace.go).
 //
 // Two generations of the CLI share the stdout format (section 1). The first,
 // up to April 2026, is proven by tests with the real CLI; of the second, whose
