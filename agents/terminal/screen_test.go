@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,4 +134,20 @@ func FuzzScreen(f *testing.F) {
 			t.Fatalf("holds back %d and %d bytes", len(s.sequences.rest), len(s.sequences.text))
 		}
 	})
+}
+
+// BenchmarkScreen is what a megabyte of coloured lines costs.
+func BenchmarkScreen(b *testing.B) {
+	line := []byte("\x1b[32mok\x1b[0m  github.com/towline-dev/towline/agents  0.5s\r\n")
+	output := make([]byte, 0, 1<<20)
+	for len(output)+len(line) <= 1<<20 {
+		output = append(output, line...)
+	}
+	b.SetBytes(int64(len(output)))
+	s := newScreen(24, 80)
+	for b.Loop() {
+		for piece := range slices.Chunk(output, 4<<10) {
+			s.write(piece)
+		}
+	}
 }
