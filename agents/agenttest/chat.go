@@ -83,6 +83,8 @@ func (c *Chat) completions(w http.ResponseWriter, r *http.Request) {
 	answer := chatAnswer{request: request, round: round, script: script, tools: c.tools}
 	failure := script.failure(request)
 	if failure != nil && !failure.Cut && !failure.InStream {
+		// Left alone, OpenCode asks a broken model again for a minute.
+		w.Header().Set("Retry-After-Ms", "100")
 		refuse(w, failure)
 		return
 	}

@@ -26,6 +26,7 @@ var codexAdapter = e2e.Adapter{
 		t.Cleanup(func() { ok(t, a.Close()) })
 		return &e2e.Place{Agent: a, Model: m, Dir: home.Dir}
 	},
+	Elsewhere: map[string]string{"mcp": "TestSharedMCP", "shared_process": "TestSharedProcess"},
 }
 
 // TestCodexConformance proves what the agent claims.

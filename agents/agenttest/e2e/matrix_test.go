@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // adapters are all agents, in the order of the document.
 func adapters() []e2e.Adapter {
-	return []e2e.Adapter{claudeAdapter, mockAdapter, geminiAdapter, qwenAdapter, claudeACPAdapter}
+	return []e2e.Adapter{claudeAdapter, codexAdapter, openCodeAdapter, mockAdapter, geminiAdapter, qwenAdapter, claudeACPAdapter}
 }
 
 // docs/AGENTS.md says what the agents claim, and every claim has a proof.

@@ -13,8 +13,9 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
-// waitLimit is how long a test waits for one event.
-const waitLimit = 30 * time.Second
+// waitLimit is how long a test waits for one event: on a busy machine an agent
+// may take half of it to start.
+const waitLimit = 60 * time.Second
 
 // Recorder is one client of a session: it keeps what comes over the socket and
 // checks the invariants. It belongs to the test's goroutine.
