@@ -114,9 +114,9 @@ func (m *Responses) responses(w http.ResponseWriter, r *http.Request) {
 // without one Codex does not try again.
 func (f *Failure) hinted() *Failure {
 	hinted := *f
-	if f.Status == http.StatusTooManyRequests && f.RetryAfter == 0 {
+	if f.Status == http.StatusTooManyRequests && f.RetryAfter == 0 && f.Message == "" {
 		hinted.RetryAfter = time.Second
-		hinted.Message += "Rate limit reached. Please try again in 1s."
+		hinted.Message = "Rate limit reached. Please try again in 1s."
 	}
 	return &hinted
 }
