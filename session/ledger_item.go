@@ -13,6 +13,10 @@ import (
 // into several, so that no frame grows too large.
 const maxDelta = 32 << 10
 
+// rememberedItems is how many completed items outside of turns are remembered,
+// to drop what comes twice; in a turn all are.
+const rememberedItems = 1024
+
 // item is an open item: what item.started said, and the deltas since.
 type item struct {
 	protocol.Item
@@ -139,6 +143,9 @@ func (l *ledger) completeItem(in protocol.Item) {
 	in.Content = l.storeParts(in.Content)
 	in.Tool = l.storeTool(in.Tool)
 	delete(l.items, native)
+	if l.turn == nil && len(l.done) >= rememberedItems {
+		clear(l.done)
+	}
 	l.done[native] = in.ID
 	l.add(protocol.SourceAgent, &protocol.ItemCompleted{Item: in})
 }
