@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/towline-dev/towline/protocol"
@@ -17,7 +18,8 @@ func newAgentsInstall(c *connection) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := client.Install(cmd.Context(), args[0], c.printProgress); err != nil {
+			steps := &installSteps{out: c.terminal.err}
+			if err := client.Install(cmd.Context(), args[0], steps.print); err != nil {
 				return err
 			}
 			a, err := client.Agent(cmd.Context(), args[0])
@@ -29,11 +31,26 @@ func newAgentsInstall(c *connection) *cobra.Command {
 	}
 }
 
-// printProgress tells a step on the standard error; it is not the result.
-func (c *connection) printProgress(p protocol.InstallProgress) {
+// installSteps prints the steps of an installation on the standard error; they
+// are not the result.
+type installSteps struct {
+	out  io.Writer
+	last string
+}
+
+// print tells a step: each phase once, and each tenth of it where its size is
+// known.
+func (i *installSteps) print(p protocol.InstallProgress) {
 	text := p.Phase
 	if p.Total > 0 {
-		text += fmt.Sprintf(" %d%%", p.Done*100/p.Total)
+		text += fmt.Sprintf(" %d%%", p.Done*10/p.Total*10)
 	}
-	_, _ = fmt.Fprintln(c.terminal.err, text, harmless(p.Message))
+	if p.Message != "" {
+		text += " " + harmless(p.Message)
+	}
+	if text == i.last {
+		return
+	}
+	i.last = text
+	_, _ = fmt.Fprintln(i.out, text)
 }
