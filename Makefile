@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # ./... leaves out folders named testdata, so the code in them is named.
 PACKAGES := ./... ./testdata/leak ./testdata/fakeagent ./testdata/toyagent ./testdata/bench
-FUZZTIME ?= 5s
+FUZZTIME ?= 3s
 # The next encoding/json: a sixth less CPU on the whole way of an event. The
 # code builds and passes its tests without it too.
 EXPERIMENT := jsonv2
