@@ -274,11 +274,12 @@ func (m *Manager) born(agent agents.Agent, rec record) (s *Session, stored <-cha
 		l.tellSettings()
 	}
 	s.stage(func(p *pending) {
-		p.create = s.row(false, protocol.StatusIdle)
+		// Open, so that a prompt that comes before the first rest is mended too.
+		p.create = s.row(true, protocol.StatusIdle)
 		p.durable = true
 		p.after = append(p.after, func(err error) { done <- err })
 	})
-	s.rowOpen = true // the row is written with the first events; rest closes it
+	s.rowOpen = true // rest closes it
 	return s, done
 }
 

@@ -100,6 +100,20 @@ func TestQueueSurvivesACrash(t *testing.T) {
 	}
 }
 
+// A new session's row is open until its first rest: a prompt may be stored
+// before that, and a crash then must be mended like any other.
+func TestNewSessionIsMended(t *testing.T) {
+	b := newBench(t)
+	s, stored := b.m.born(b.agent, record{Request: protocol.SessionCreate{SessionID: "s1", Agent: "scripted"}})
+	s.flush() // the owner does not run: nothing rests
+	if err := <-stored; err != nil {
+		t.Fatal(err)
+	}
+	if row, err := b.store.Session(t.Context(), "s1"); err != nil || !row.Open {
+		t.Errorf("before the first rest the row's open is %v, %v", row.Open, err)
+	}
+}
+
 // D-02: a decision that was durable when the server died, and not yet told, is
 // told as decided with delivery unknown, and never sent again.
 func TestD02_DecidedNotDelivered(t *testing.T) {
