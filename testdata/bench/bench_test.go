@@ -13,8 +13,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == relayRole {
-		exitOn(runRelay(os.Args[2], os.Args[3]))
+	if played, err := playRole(os.Args[1:]); played {
+		exitOn(err)
 		return
 	}
 	leak.Main(m)

@@ -24,8 +24,13 @@ import (
 	"time"
 )
 
-// relayRole is the first argument of the process that is the bare relay.
-const relayRole = "relay"
+// The roles that this program plays beside its own, by its first argument: the
+// bare relay, an agent that is tapped, and the process beside that one.
+const (
+	relayRole = "relay"
+	tapRole   = "tap"
+	stampRole = "stamp"
+)
 
 // bench is one run: the programs under test and how much to ask of them.
 type bench struct {
@@ -77,8 +82,8 @@ func measurements() []measurement {
 }
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == relayRole {
-		exitOn(runRelay(os.Args[2], os.Args[3]))
+	if played, err := playRole(os.Args[1:]); played {
+		exitOn(err)
 		return
 	}
 	quick := flag.Bool("quick", false, "a short run, for a look; its figures are rougher")
@@ -88,6 +93,19 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	exitOn(run(ctx, *quick, *only, *server))
+}
+
+// playRole plays one of the roles, if the arguments ask for one.
+func playRole(args []string) (played bool, err error) {
+	switch {
+	case len(args) == 3 && args[0] == relayRole:
+		return true, runRelay(args[1], args[2])
+	case len(args) > 2 && args[0] == tapRole:
+		return true, runTap(args[1], args[2], args[3:])
+	case len(args) == 2 && args[0] == stampRole:
+		return true, runStamp(args[1])
+	}
+	return false, nil
 }
 
 func exitOn(err error) {
