@@ -5,6 +5,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 )
 
 // realAgent is one real agent with a scripted model of its own.
@@ -29,9 +30,9 @@ func newReal(t *testing.T, name string, home *agenttest.Home) *Agent {
 	if !ok {
 		t.Fatalf("there is no entry %s", name)
 	}
-	dir := agenttest.CacheDir(t)
+	dir := installed.Dir(t)
 	installation := agents.ACPInstallation(name, dir)
-	agenttest.Installed(t, installation)
+	installed.Agent(t, installation)
 	return New(Options{Entry: e, Locator: &agents.Locator{Dir: dir}, Installation: installation, Environ: home.Env})
 }
 

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
-	"testing"
 )
 
 // Amp is a scripted server of Amp's own service on loopback, as much of it as
@@ -26,18 +24,13 @@ type Amp struct {
 }
 
 // NewAmp starts a server.
-func NewAmp(t testing.TB) *Amp {
+func NewAmp(t T) *Amp {
 	a := &Amp{Messages: &Messages{tools: ampTool}, threads: map[string]json.RawMessage{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/internal", a.internal)
 	mux.HandleFunc("POST /api/provider/anthropic/v1/messages", a.model)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }) // telemetry and such
-	a.server = httptest.NewServer(mux)
-	t.Cleanup(func() {
-		// An agent that was killed may leave a stream that waits.
-		a.server.CloseClientConnections()
-		a.server.Close()
-	})
+	a.url = serve(t, mux)
 	return a
 }
 
@@ -147,7 +140,7 @@ func ampTool(d Do) Call {
 
 // AmpHome makes a home whose Amp knows no service but that at base. The test
 // fails if base is not on loopback.
-func AmpHome(t testing.TB, base string) *Home {
+func AmpHome(t T, base string) *Home {
 	t.Helper()
 	h := NewHome(t, base)
 	for _, name := range []string{"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"} {

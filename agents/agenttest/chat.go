@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"testing"
 )
 
 // Chat is a scripted server of the Chat Completions API on loopback, as much
@@ -17,8 +15,8 @@ import (
 // Requests for a title or a summary are answered by themselves, with
 // ChatTitle and ChatSummary: they repeat the prompt, and so its marker.
 type Chat struct {
-	server *httptest.Server
-	tools  func(Do) Call
+	url   string
+	tools func(Do) Call
 	book
 }
 
@@ -30,21 +28,16 @@ const (
 )
 
 // NewChat starts a server.
-func NewChat(t testing.TB) *Chat {
+func NewChat(t T) *Chat {
 	c := &Chat{tools: openCodeTool}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", c.completions)
-	c.server = httptest.NewServer(mux)
-	t.Cleanup(func() {
-		// An agent that was killed may leave a stream that waits.
-		c.server.CloseClientConnections()
-		c.server.Close()
-	})
+	c.url = serve(t, mux)
 	return c
 }
 
 // URL is the server's address, without the path /v1.
-func (c *Chat) URL() string { return c.server.URL }
+func (c *Chat) URL() string { return c.url }
 
 // chatBody is what matters of a request body.
 type chatBody struct {

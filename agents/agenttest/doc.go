@@ -1,7 +1,8 @@
-// Package agenttest is what the tests of agents stand on: the real command
-// line programs, installed once into a cache folder; scripted model servers on
-// loopback, which stand in for the vendors' APIs; and the scenarios that every
-// agent is tested with.
+// Package agenttest is what checks of agents stand on: scripted model servers
+// on loopback, which stand in for the vendors' APIs; homes in which an agent
+// sees nothing else; and the scenarios that every agent is driven through. It
+// is part of the product, for towline agents doctor: only package installed,
+// below it, is for tests alone.
 //
 // The model servers script by content: a prompt names its script, and the
 // number of tool results since then tells which of the script's rounds is

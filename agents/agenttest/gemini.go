@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"testing"
 )
 
 // Gemini is a scripted server of the Gemini API on loopback, as much of it as
@@ -18,26 +16,21 @@ import (
 // Requests that offer the model no tools (routing, titles) are answered with a
 // fixed text: they repeat the prompt, and so its marker.
 type Gemini struct {
-	server *httptest.Server
+	url string
 	book
 }
 
 // NewGemini starts a server.
-func NewGemini(t testing.TB) *Gemini {
+func NewGemini(t T) *Gemini {
 	g := &Gemini{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1beta/models/{call}", g.generate)
-	g.server = httptest.NewServer(mux)
-	t.Cleanup(func() {
-		// An agent that was killed may leave a stream that waits.
-		g.server.CloseClientConnections()
-		g.server.Close()
-	})
+	g.url = serve(t, mux)
 	return g
 }
 
 // URL is the server's address, for GOOGLE_GEMINI_BASE_URL.
-func (g *Gemini) URL() string { return g.server.URL }
+func (g *Gemini) URL() string { return g.url }
 
 // geminiBody is what matters of a request body.
 type geminiBody struct {

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sort"
-	"testing"
 )
 
 // Home is a place of its own for a real agent: it sees nothing of the machine's
@@ -24,20 +23,20 @@ type Home struct {
 
 // NewHome makes a home whose environment names the model server at base. The
 // test fails if base is not on loopback.
-func NewHome(t testing.TB, base string) *Home {
+func NewHome(t T, base string) *Home {
 	t.Helper()
 	if err := RequireLoopback(base); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	h := &Home{Home: filepath.Join(root, "home"), Config: filepath.Join(root, "config"), Dir: filepath.Join(root, "work")}
 	temp := filepath.Join(root, "tmp")
 	for _, dir := range []string{h.Home, h.Config, h.Dir, temp} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		}
 	}
 	h.Vars = map[string]string{

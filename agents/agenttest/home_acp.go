@@ -3,12 +3,11 @@ package agenttest
 import (
 	"os"
 	"path/filepath"
-	"testing"
 )
 
 // GeminiHome makes a home whose Gemini CLI speaks to the model server at base.
 // The test fails if base is not on loopback.
-func GeminiHome(t testing.TB, base string) *Home {
+func GeminiHome(t T, base string) *Home {
 	t.Helper()
 	h := bareHome(t, base)
 	h.Vars["GOOGLE_GEMINI_BASE_URL"], h.Vars["GEMINI_API_KEY"] = base, "fake-key"
@@ -19,7 +18,7 @@ func GeminiHome(t testing.TB, base string) *Home {
 
 // QwenHome makes a home whose Qwen Code speaks to the model server at base.
 // The test fails if base is not on loopback.
-func QwenHome(t testing.TB, base string) *Home {
+func QwenHome(t T, base string) *Home {
 	t.Helper()
 	h := bareHome(t, base)
 	h.Vars["OPENAI_BASE_URL"], h.Vars["OPENAI_API_KEY"], h.Vars["OPENAI_MODEL"] = base+"/v1", "fake-key", "fake-model"
@@ -28,7 +27,7 @@ func QwenHome(t testing.TB, base string) *Home {
 }
 
 // bareHome makes a home that knows no model.
-func bareHome(t testing.TB, base string) *Home {
+func bareHome(t T, base string) *Home {
 	t.Helper()
 	h := NewHome(t, base)
 	for _, name := range []string{"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "CLAUDE_CONFIG_DIR"} {
@@ -38,13 +37,13 @@ func bareHome(t testing.TB, base string) *Home {
 }
 
 // settings writes settings.json into a folder of the home.
-func (h *Home) settings(t testing.TB, dir, text string) {
+func (h *Home) settings(t T, dir, text string) {
 	t.Helper()
 	dir = filepath.Join(h.Home, dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 }

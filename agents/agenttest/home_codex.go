@@ -3,13 +3,12 @@ package agenttest
 import (
 	"os"
 	"path/filepath"
-	"testing"
 )
 
 // CodexHome makes a home whose Codex knows one provider, the model server at
 // base. Its model is gpt-5.5, whose tools are called one by one. The test
 // fails if base is not on loopback.
-func CodexHome(t testing.TB, base string) *Home {
+func CodexHome(t T, base string) *Home {
 	t.Helper()
 	h := bareHome(t, base)
 	h.Vars["CODEX_HOME"], h.Vars["FAKE_API_KEY"] = h.Config, "fake-key"
@@ -34,7 +33,7 @@ metrics_exporter = "none"
 trace_exporter = "none"
 `
 	if err := os.WriteFile(filepath.Join(h.Config, "config.toml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	return h
 }

@@ -5,13 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"testing"
 )
 
 // OpenCodeHome makes a home whose OpenCode knows one provider, the model
 // server at base, with two models: fake/one (the default, with the variants
 // low and high) and fake/two. The test fails if base is not on loopback.
-func OpenCodeHome(t testing.TB, base string) *Home {
+func OpenCodeHome(t T, base string) *Home {
 	t.Helper()
 	h := NewHome(t, base)
 	for _, name := range []string{"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"} {
@@ -33,14 +32,14 @@ func OpenCodeHome(t testing.TB, base string) *Home {
 		}},
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	dir := filepath.Join(h.Home, ".config", "opencode")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "opencode.json"), config, 0o600); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	h.Commit(t, h.Dir)
 	return h
@@ -48,7 +47,7 @@ func OpenCodeHome(t testing.TB, base string) *Home {
 
 // Commit makes dir a git repository with one commit: without one OpenCode
 // takes no snapshots.
-func (h *Home) Commit(t testing.TB, dir string) {
+func (h *Home) Commit(t T, dir string) {
 	t.Helper()
 	for _, args := range [][]string{
 		{"init", "--quiet", dir},

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
-	"testing"
 )
 
 // Messages is a scripted server of the Anthropic Messages API on loopback, as
@@ -15,29 +13,24 @@ import (
 // for any number of agents at the same time, and closes itself when its test
 // ends.
 type Messages struct {
-	server *httptest.Server
-	tools  func(Do) Call
+	url   string
+	tools func(Do) Call
 	book
 }
 
 // NewMessages starts a server.
-func NewMessages(t testing.TB) *Messages {
+func NewMessages(t T) *Messages {
 	m := &Messages{tools: claudeTool}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/messages", m.messages)
 	mux.HandleFunc("POST /v1/messages/count_tokens", m.countTokens)
 	mux.HandleFunc("HEAD /", m.head)
-	m.server = httptest.NewServer(mux)
-	t.Cleanup(func() {
-		// An agent that was killed may leave a stream that waits.
-		m.server.CloseClientConnections()
-		m.server.Close()
-	})
+	m.url = serve(t, mux)
 	return m
 }
 
 // URL is the server's address, for ANTHROPIC_BASE_URL.
-func (m *Messages) URL() string { return m.server.URL }
+func (m *Messages) URL() string { return m.url }
 
 // head answers the CLI's look whether its vendor is there.
 func (m *Messages) head(w http.ResponseWriter, r *http.Request) {

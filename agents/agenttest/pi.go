@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 )
 
 // NewPiChat is NewChat for Pi: tool calls are in its words.
-func NewPiChat(t testing.TB) *Chat {
+func NewPiChat(t T) *Chat {
 	c := NewChat(t)
 	c.tools = piTool
 	return c
@@ -33,7 +32,7 @@ func piTool(d Do) Call {
 // PiHome makes a home whose Pi knows one provider, the model server at base,
 // with two models: fake/one (the default) and fake/two. The test fails if base
 // is not on loopback.
-func PiHome(t testing.TB, base string) *Home {
+func PiHome(t T, base string) *Home {
 	t.Helper()
 	h := NewHome(t, base)
 	for _, name := range []string{"ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"} {
@@ -57,7 +56,7 @@ func PiHome(t testing.TB, base string) *Home {
 }
 
 // writeJSON writes a file below the home folder.
-func (h *Home) writeJSON(t testing.TB, name string, content any) {
+func (h *Home) writeJSON(t T, name string, content any) {
 	t.Helper()
 	b, err := json.Marshal(content)
 	path := filepath.Join(h.Home, filepath.FromSlash(name))
@@ -68,6 +67,6 @@ func (h *Home) writeJSON(t testing.TB, name string, content any) {
 		err = os.WriteFile(path, b, 0o600)
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 }

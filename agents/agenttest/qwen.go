@@ -2,11 +2,10 @@ package agenttest
 
 import (
 	"fmt"
-	"testing"
 )
 
 // NewQwenChat is NewChat for Qwen Code: tool calls are in its words.
-func NewQwenChat(t testing.TB) *Chat {
+func NewQwenChat(t T) *Chat {
 	c := NewChat(t)
 	c.tools = qwenTool
 	return c

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 )
 
 // realCLI is the real Claude Code CLI, driven over its pipes by nothing but
@@ -55,7 +56,7 @@ func startCLI(t *testing.T, m *agenttest.Messages) *realCLI {
 // startCLIIn starts the CLI in a home.
 func startCLIIn(t *testing.T, home *agenttest.Home, args ...string) *realCLI {
 	t.Helper()
-	path := agenttest.Claude(t)
+	path := installed.Claude(t)
 	ok(t, agenttest.RequireLoopback(home.Vars["ANTHROPIC_BASE_URL"]))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	cmd := exec.CommandContext(ctx, path, append([]string{

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -15,27 +13,22 @@ import (
 // scripts as Messages. It is safe for any number of agents at the same time,
 // and closes itself when its test ends.
 type Responses struct {
-	server *httptest.Server
-	tools  func(Do) Call
+	url   string
+	tools func(Do) Call
 	book
 }
 
 // NewResponses starts a server.
-func NewResponses(t testing.TB) *Responses {
+func NewResponses(t T) *Responses {
 	m := &Responses{tools: codexTool}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/responses", m.responses)
-	m.server = httptest.NewServer(mux)
-	t.Cleanup(func() {
-		// An agent that was killed may leave a stream that waits.
-		m.server.CloseClientConnections()
-		m.server.Close()
-	})
+	m.url = serve(t, mux)
 	return m
 }
 
 // URL is the server's address, without the path /v1.
-func (m *Responses) URL() string { return m.server.URL }
+func (m *Responses) URL() string { return m.url }
 
 // responsesBody is what matters of a request body.
 type responsesBody struct {

@@ -1,10 +1,10 @@
 package agenttest
 
 import (
+	"context"
 	"net/http"
 	"path/filepath"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -171,25 +171,27 @@ const waitLimit = 30 * time.Second
 
 // WaitHeld returns when a stream waits at a Hold; it fails the test after
 // 30 s.
-func (s *Script) WaitHeld(t testing.TB) {
+func (s *Script) WaitHeld(t T) {
 	t.Helper()
 	await(t, s.held, "the script "+s.name+" did not come to its hold")
 }
 
 // WaitAborted returns when the client has cut a request of this script, as an
 // interrupted agent must; it fails the test after 30 s.
-func (s *Script) WaitAborted(t testing.TB) {
+func (s *Script) WaitAborted(t T) {
 	t.Helper()
 	await(t, s.aborted, "the agent did not abort its request to the script "+s.name)
 }
 
 // await waits for c to close.
-func await(t testing.TB, c <-chan struct{}, otherwise string) {
+func await(t T, c <-chan struct{}, otherwise string) {
 	t.Helper()
 	select {
 	case <-c:
 	case <-time.After(waitLimit):
-		t.Fatal(otherwise)
+		t.Fatalf("%s", otherwise)
+	case <-t.Context().Done():
+		t.Fatalf("%s: %v", otherwise, context.Cause(t.Context()))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -21,7 +22,7 @@ var sessionEvents = []protocol.EventType{
 // realAgent is the agent with the real CLI and a scripted model.
 func realAgent(t *testing.T, m *agenttest.Messages) (*Agent, *agenttest.Home) {
 	t.Helper()
-	path := agenttest.Claude(t)
+	path := installed.Claude(t)
 	home := agenttest.NewHome(t, m.URL())
 	return New(Options{
 		Locator: &agents.Locator{Flags: map[string]string{"claude": path}},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -20,7 +21,7 @@ import (
 // can write is in a folder of the test's.
 func realAgent(t *testing.T, m *responses) (*Agent, string) {
 	t.Helper()
-	path := agenttest.Installed(t, agents.CodexInstallation(agenttest.CacheDir(t)))
+	path := installed.Agent(t, agents.CodexInstallation(installed.Dir(t)))
 	if err := agenttest.RequireLoopback(m.URL); err != nil {
 		t.Fatal(err)
 	}

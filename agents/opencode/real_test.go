@@ -11,6 +11,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -24,11 +25,11 @@ type real struct {
 
 func newReal(t *testing.T) *real {
 	t.Helper()
-	agenttest.OpenCode(t)
+	installed.OpenCode(t)
 	chat := agenttest.NewChat(t)
 	home := agenttest.OpenCodeHome(t, chat.URL())
 	a := New(Options{
-		Locator: &agents.Locator{Dir: agenttest.CacheDir(t)}, Environ: home.Env, StateDir: t.TempDir(),
+		Locator: &agents.Locator{Dir: installed.Dir(t)}, Environ: home.Env, StateDir: t.TempDir(),
 	})
 	t.Cleanup(func() {
 		if err := a.Close(); err != nil {

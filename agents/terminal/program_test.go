@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/terminal"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -39,7 +40,7 @@ func TestVim(t *testing.T) {
 	t.Parallel()
 	path, err := exec.LookPath("vim")
 	if err != nil {
-		agenttest.Missing(t, "vim is not on PATH, so no editor is tried on a terminal")
+		installed.Missing(t, "vim is not on PATH, so no editor is tried on a terminal")
 	}
 	file := filepath.Join(t.TempDir(), "note.txt")
 	p := open(t, terminal.Options{}, path, "-u", "NONE", "-N", "-n", file)
@@ -73,7 +74,7 @@ func TestVim(t *testing.T) {
 // The Claude CLI's own interface, as people use it.
 func TestRealClaudeInterface(t *testing.T) {
 	t.Parallel()
-	path := agenttest.Claude(t)
+	path := installed.Claude(t)
 	m := agenttest.NewMessages(t)
 	script := m.On("greet", agenttest.Play(agenttest.Say("Hello from the script.")))
 	home := agenttest.NewHome(t, m.URL())

@@ -8,6 +8,7 @@ import (
 	"github.com/towline-dev/towline/agents/acp"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/e2e"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 )
 
 // The adapters of the agents that speak ACP and are proven.
@@ -46,8 +47,8 @@ func acpAdapter(name string, place func(testing.TB) (e2e.Model, *agenttest.Home)
 		Name:      name, About: e.Title + " " + agents.ACPInstallation(name, "").Version + ", over the Agent Client Protocol",
 		New: func() agents.Agent { return acp.New(acp.Options{Entry: e}) },
 		Place: func(t testing.TB) *e2e.Place {
-			dir := agenttest.CacheDir(t)
-			agenttest.Installed(t, agents.ACPInstallation(name, dir))
+			dir := installed.Dir(t)
+			installed.Agent(t, agents.ACPInstallation(name, dir))
 			clis <- struct{}{}
 			t.Cleanup(func() { <-clis })
 			m, home := place(t)

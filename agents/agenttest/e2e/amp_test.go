@@ -9,6 +9,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/e2e"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/amp"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -19,7 +20,7 @@ var ampAdapter = e2e.Adapter{
 	Scenarios: ampScenarios(),
 	New:       func() agents.Agent { return amp.New(amp.Options{}) },
 	Place: func(t testing.TB) *e2e.Place {
-		path := agenttest.AmpCLI(t)
+		path := installed.Amp(t)
 		clis <- struct{}{}
 		t.Cleanup(func() { <-clis })
 		m := agenttest.NewAmp(t)

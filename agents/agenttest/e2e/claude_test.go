@@ -8,6 +8,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/e2e"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/claude"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -53,7 +54,7 @@ func claudeHome(t testing.TB) (path string, home *agenttest.Home, m *agenttest.M
 	if testing.Short() {
 		t.Skip("drives the real Claude Code")
 	}
-	path = agenttest.Claude(t)
+	path = installed.Claude(t)
 	clis <- struct{}{}
 	t.Cleanup(func() { <-clis })
 	m = agenttest.NewMessages(t)

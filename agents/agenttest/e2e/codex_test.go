@@ -6,6 +6,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/e2e"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/codex"
 )
 
@@ -15,7 +16,7 @@ var codexAdapter = e2e.Adapter{
 	About: "Codex " + agents.CodexVersion + ", over its app-server, one for all sessions",
 	New:   func() agents.Agent { return codex.New(codex.Options{}) },
 	Place: func(t testing.TB) *e2e.Place {
-		path := agenttest.Codex(t)
+		path := installed.Codex(t)
 		clis <- struct{}{}
 		t.Cleanup(func() { <-clis })
 		m := agenttest.NewResponses(t)

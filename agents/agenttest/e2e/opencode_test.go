@@ -6,6 +6,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/e2e"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/opencode"
 )
 
@@ -15,13 +16,13 @@ var openCodeAdapter = e2e.Adapter{
 	About: "OpenCode " + agents.OpenCodeVersion + ", over its HTTP server, one for all sessions",
 	New:   func() agents.Agent { return opencode.New(opencode.Options{}) },
 	Place: func(t testing.TB) *e2e.Place {
-		agenttest.OpenCode(t)
+		installed.OpenCode(t)
 		clis <- struct{}{}
 		t.Cleanup(func() { <-clis })
 		m := agenttest.NewChat(t)
 		home := agenttest.OpenCodeHome(t, m.URL())
 		a := opencode.New(opencode.Options{
-			Locator: &agents.Locator{Dir: agenttest.CacheDir(t)}, Environ: home.Env, StateDir: t.TempDir(),
+			Locator: &agents.Locator{Dir: installed.Dir(t)}, Environ: home.Env, StateDir: t.TempDir(),
 		})
 		t.Cleanup(func() { ok(t, a.Close()) })
 		// The models are known after the first session.

@@ -6,6 +6,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/e2e"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/pi"
 )
 
@@ -14,7 +15,7 @@ var piAdapter = e2e.Adapter{
 	Name: "pi",
 	New:  func() agents.Agent { return pi.New(pi.Options{}) },
 	Place: func(t testing.TB) *e2e.Place {
-		path := agenttest.PiCLI(t)
+		path := installed.Pi(t)
 		clis <- struct{}{}
 		t.Cleanup(func() { <-clis })
 		m := agenttest.NewPiChat(t)

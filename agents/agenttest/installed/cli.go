@@ -1,4 +1,6 @@
-package agenttest
+// Package installed brings the agents' real command line programs to tests,
+// installed once into a cache folder.
+package installed
 
 import (
 	"context"
@@ -20,25 +22,25 @@ const installTime = 5 * time.Minute
 // fails where CI=true.
 func Claude(t testing.TB) string {
 	t.Helper()
-	return Installed(t, agents.ClaudeInstallation(CacheDir(t)))
+	return Agent(t, agents.ClaudeInstallation(Dir(t)))
 }
 
 // OpenCode returns the path of the pinned OpenCode CLI, as Claude does: 60 MB,
 // 185 MB unpacked.
 func OpenCode(t testing.TB) string {
 	t.Helper()
-	return Installed(t, agents.OpenCodeInstallation(CacheDir(t)))
+	return Agent(t, agents.OpenCodeInstallation(Dir(t)))
 }
 
 // Codex returns the path of the pinned Codex CLI, as Claude does.
 func Codex(t testing.TB) string {
 	t.Helper()
-	return Installed(t, agents.CodexInstallation(CacheDir(t)))
+	return Agent(t, agents.CodexInstallation(Dir(t)))
 }
 
-// CacheDir is the agents folder that tests install real agents into:
+// Dir is the agents folder that tests install real agents into:
 // towline/agents in XDG_CACHE_HOME, or in .cache of the user's home.
-func CacheDir(t testing.TB) string {
+func Dir(t testing.TB) string {
 	t.Helper()
 	cache := os.Getenv("XDG_CACHE_HOME")
 	if cache == "" {
@@ -51,10 +53,10 @@ func CacheDir(t testing.TB) string {
 	return filepath.Join(cache, "towline", "agents")
 }
 
-// Installed returns the path of an agent's executable after installing it
-// where needed, or ends the test as Claude does. With -short, which is for the
+// Agent returns the path of an agent's executable after installing it where
+// needed, or ends the test as Claude does. With -short, which is for the
 // edit-test loop, tests with real agents are left out.
-func Installed(t testing.TB, i *agents.Installation) string {
+func Agent(t testing.TB, i *agents.Installation) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("the real " + i.Agent + " is left out with -short")

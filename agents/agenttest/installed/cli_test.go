@@ -1,4 +1,4 @@
-package agenttest_test
+package installed_test
 
 import (
 	"os/exec"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/testdata/leak"
 )
 
@@ -14,7 +15,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 
 // The pinned CLI is installed by real npm and runs.
 func TestRealClaudeInstalls(t *testing.T) {
-	path := agenttest.Claude(t)
+	path := installed.Claude(t)
 	home := agenttest.NewHome(t, "http://127.0.0.1:1")
 	cmd := exec.CommandContext(t.Context(), path, "--version")
 	cmd.Env, cmd.Dir = home.Env(), home.Dir

@@ -1,4 +1,4 @@
-package agenttest
+package installed
 
 import (
 	"os/exec"
@@ -7,20 +7,20 @@ import (
 	"github.com/towline-dev/towline/agents"
 )
 
-// AmpCLI returns the path of the pinned Amp CLI, as Claude does: 12 MB, of
+// Amp returns the path of the pinned Amp CLI, as Claude does: 12 MB, of
 // Node 20.
-func AmpCLI(t testing.TB) string {
+func Amp(t testing.TB) string {
 	t.Helper()
 	requireNode(t)
-	return Installed(t, agents.AmpInstallation(CacheDir(t)))
+	return Agent(t, agents.AmpInstallation(Dir(t)))
 }
 
-// PiCLI returns the path of the pinned Pi, as Claude does: 195 MB unpacked, of
+// Pi returns the path of the pinned Pi, as Claude does: 195 MB unpacked, of
 // Node 20.
-func PiCLI(t testing.TB) string {
+func Pi(t testing.TB) string {
 	t.Helper()
 	requireNode(t)
-	return Installed(t, agents.PiInstallation(CacheDir(t)))
+	return Agent(t, agents.PiInstallation(Dir(t)))
 }
 
 // requireNode ends the test if there is no Node.
