@@ -37,7 +37,7 @@ test:
 bench: build
 	go run ./testdata/bench -server $(CURDIR)/bin/towline
 	go test ./agents/codex ./agents/opencode -run '^$$' -bench .
-	go test ./agents/agenttest/e2e -run '^$$' -bench Shared -benchtime 1x
+	go test ./cmd/towline/conformance -run '^$$' -bench Shared -benchtime 1x
 
 lint: $(LINT) $(FUMPT)
 	@out=$$($(FUMPT) -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/towline-dev/towline/agents/agenttest/e2e"
+	"github.com/towline-dev/towline/cmd/towline/conformance"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -82,7 +82,7 @@ func replayed(t *testing.T, agent, path string) []byte {
 // finished tells that nothing is open at their end.
 func checkInvariants(t *testing.T, ndjson []byte, finished bool) {
 	t.Helper()
-	c := e2e.NewInvariants()
+	c := conformance.NewInvariants()
 	for line := range bytes.Lines(ndjson) {
 		var e protocol.Event
 		if err := json.Unmarshal(line, &e); err != nil {

@@ -1,0 +1,24 @@
+package conformance
+
+import (
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/codex"
+)
+
+// openAICodex drives Codex, with a process of each scenario's own.
+func openAICodex() Adapter {
+	return Adapter{
+		Name:      "codex",
+		About:     "Codex " + agents.CodexVersion + ", over its app-server, one for all sessions",
+		Elsewhere: map[string]string{"mcp": "TestSharedMCP", "shared_process": "TestSharedProcess"},
+		New:       func() agents.Agent { return codex.New(codex.Options{}) },
+		Place: func(t agenttest.T, l *agents.Locator) *Place {
+			m := agenttest.NewResponses(t)
+			home := agenttest.CodexHome(t, m.URL())
+			a := codex.New(codex.Options{Locator: l, Environ: home.Env, StateDir: t.TempDir()})
+			t.Cleanup(func() { ok(t, a.Close()) })
+			return &Place{Agent: a, Model: m, Dir: home.Dir}
+		},
+	}
+}

@@ -1,0 +1,151 @@
+package conformance
+
+import (
+	"encoding/json"
+	"net/http"
+	"syscall"
+
+	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// driver plays a scenario as a client of a session.
+type driver struct {
+	t       agenttest.T
+	server  *Server
+	place   *Place
+	format  protocol.Format
+	scripts map[string]*agenttest.Script
+	*Recorder
+}
+
+// drive makes a session for a scenario and attaches to it. The model's scripts
+// are registered.
+func drive(t agenttest.T, server *Server, p *Place, s *agenttest.Scenario, format protocol.Format) *driver {
+	t.Helper()
+	d := &driver{t: t, server: server, place: p, format: format, scripts: map[string]*agenttest.Script{}}
+	for name, rounds := range s.Scripts {
+		d.scripts[name] = p.Model.On(name, agenttest.InDir(p.Dir, rounds)...)
+	}
+	var req protocol.SessionCreate
+	if s.PlanMode {
+		req.Mode = "plan"
+	}
+	d.attach(server.Create(p, req), s.Allow)
+	return d
+}
+
+// attach makes a session the one that steps are about.
+func (d *driver) attach(session string, allow bool) {
+	d.t.Helper()
+	d.Recorder = Record(d.t, d.server.Client, session, d.format)
+	if !allow {
+		return
+	}
+	r := d.Recorder
+	r.OnEvent = func(e protocol.Event) {
+		if asked, is := e.Data.(*protocol.PermissionRequested); is {
+			_, err := r.Decide(d.t.Context(), protocol.PermissionDecide{PermissionID: asked.Permission.PermissionID, Decision: protocol.Allow})
+			ok(d.t, err)
+		}
+	}
+}
+
+// step takes one step.
+func (d *driver) step(s *agenttest.Step) {
+	d.t.Helper()
+	ctx := d.t.Context()
+	switch s.Kind {
+	case agenttest.StepPrompt:
+		_, err := d.Prompt(ctx, d.prompt(s))
+		ok(d.t, err)
+	case agenttest.StepAwait:
+		d.Await(s.Await)
+	case agenttest.StepAwaitHeld:
+		d.scripts[s.Script].WaitHeld(d.t)
+	case agenttest.StepAwaitAborted:
+		d.scripts[s.Script].WaitAborted(d.t)
+	case agenttest.StepRelease:
+		d.scripts[s.Script].Release()
+	case agenttest.StepDecide:
+		_, err := d.Decide(ctx, d.decision(s))
+		ok(d.t, err)
+	case agenttest.StepAnswer:
+		ok(d.t, d.Answer(ctx, last[*protocol.QuestionRequested](d.Recorder).Question.QuestionID, s.Answers))
+	case agenttest.StepInterrupt:
+		ok(d.t, d.Interrupt(ctx))
+	case agenttest.StepKill:
+		started := d.Await(agenttest.Want{Type: protocol.TypeAgentStarted, Has: map[string]string{"pid": "?"}})
+		ok(d.t, syscall.Kill(started.Data.(*protocol.AgentStarted).PID, syscall.SIGKILL))
+	case agenttest.StepFork:
+		d.fork()
+	case agenttest.StepModel, agenttest.StepMode:
+		ok(d.t, d.Configure(ctx, d.change(s.Kind)))
+	default:
+		d.t.Fatalf("there is no step %q", s.Kind)
+	}
+}
+
+// prompt is what a step prompts.
+func (d *driver) prompt(s *agenttest.Step) protocol.Prompt {
+	text := s.Text
+	if s.Script != "" {
+		text += " " + agenttest.Marker(s.Script)
+	}
+	return protocol.Prompt{Content: append([]protocol.Part{protocol.TextPart(text)}, s.Attach...), Delivery: s.Delivery}
+}
+
+// decision is what a step decides.
+func (d *driver) decision(s *agenttest.Step) protocol.PermissionDecide {
+	d.t.Helper()
+	p := last[*protocol.PermissionRequested](d.Recorder).Permission
+	decide := protocol.PermissionDecide{
+		PermissionID: p.PermissionID, Decision: s.Decision, Scope: s.Scope, Message: s.Message, InputSHA256: p.InputSHA256,
+	}
+	if s.Command != "" {
+		var input map[string]any
+		ok(d.t, json.Unmarshal(p.Tool.Input, &input))
+		input["command"] = s.Command
+		edited, err := json.Marshal(input)
+		ok(d.t, err)
+		decide.Input = edited
+	}
+	return decide
+}
+
+// fork goes on with a copy of the session.
+func (d *driver) fork() {
+	d.t.Helper()
+	copied, err := d.server.Client.Fork(d.t.Context(), d.Session(), protocol.SessionCreate{})
+	ok(d.t, err)
+	if copied.ForkedOf != d.Session() {
+		d.t.Errorf("the copy says that it is one of %q", copied.ForkedOf)
+	}
+	d.attach(copied.ID, d.OnEvent != nil)
+}
+
+// change is the change to the agent's second model, or mode.
+func (d *driver) change(kind agenttest.StepKind) protocol.SessionConfigure {
+	d.t.Helper()
+	info := d.place.Agent.Info(d.t.Context())
+	switch {
+	case kind == agenttest.StepModel && len(info.Models) > 1:
+		return protocol.SessionConfigure{Model: &info.Models[1].ID}
+	case kind == agenttest.StepMode && len(info.Modes) > 1:
+		return protocol.SessionConfigure{Mode: &info.Modes[1].ID}
+	case kind == agenttest.StepMode && len(info.Permission) > 1:
+		return protocol.SessionConfigure{PermissionMode: &info.Permission[1].ID}
+	}
+	d.t.Fatalf("the agent lists no second %s", kind)
+	return protocol.SessionConfigure{}
+}
+
+// modelSaw tells whether a request to the model held the text.
+func modelSaw(m Model, text string) bool {
+	for _, r := range m.Requests() {
+		if r.Method == http.MethodPost && contains(r.Body, text) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,146 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/clientlib"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// waitLimit is how long a test waits for one event: on a busy machine an agent
+// may take half of it to start.
+const waitLimit = 60 * time.Second
+
+// Recorder is one client of a session: it keeps what comes over the socket and
+// checks the invariants. It belongs to the test's goroutine.
+type Recorder struct {
+	*clientlib.Stream
+
+	// Events are all events so far, from the first on.
+	Events []protocol.Event
+	// Check are the invariants.
+	Check *Invariants
+	// OnEvent, if not nil, is called for each event as it comes.
+	OnEvent func(protocol.Event)
+
+	t agenttest.T
+	// waited is the place after the last event that was waited for.
+	waited int
+}
+
+// Record attaches to a session from its first event on. At the test's end
+// nothing may be open, and no invariant violated.
+func Record(t agenttest.T, c *clientlib.Client, session string, format protocol.Format) *Recorder {
+	t.Helper()
+	return record(t, c, session, clientlib.AttachOptions{Format: format})
+}
+
+// record is Record with other options.
+func record(t agenttest.T, c *clientlib.Client, session string, o clientlib.AttachOptions) *Recorder {
+	t.Helper()
+	s, err := c.Attach(t.Context(), session, o)
+	ok(t, err)
+	r := &Recorder{Stream: s, Check: NewInvariants(), t: t}
+	t.Cleanup(func() {
+		_ = s.Close() // always nil
+		r.Check.Rest()
+		for _, fault := range r.Check.Faults() {
+			t.Errorf("%s", fault)
+		}
+		if t.Failed() {
+			t.Logf("session %s over %s:\n%s", session, o.Format, r)
+		}
+	})
+	return r
+}
+
+// next reads one event; the stream's end, a gap or waitLimit ends the test.
+func (r *Recorder) next(want string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), waitLimit)
+	defer cancel()
+	e, err := r.Next(ctx)
+	if err != nil {
+		r.t.Fatalf("waiting for %s: %v", want, err)
+	}
+	r.Events = append(r.Events, e)
+	r.Check.See(e)
+	if r.OnEvent != nil {
+		r.OnEvent(e)
+	}
+}
+
+// Await returns the first event that fits beyond those that were waited for.
+func (r *Recorder) Await(w agenttest.Want) protocol.Event {
+	r.t.Helper()
+	for {
+		for r.waited < len(r.Events) {
+			e := r.Events[r.waited]
+			r.waited++
+			if fits(w, e) {
+				return e
+			}
+		}
+		r.next(w.String())
+	}
+}
+
+// ReadTo reads up to and with a seq.
+func (r *Recorder) ReadTo(seq uint64) {
+	r.t.Helper()
+	for len(r.Events) == 0 || r.Events[len(r.Events)-1].Seq < seq {
+		r.next("the event of the session's head")
+	}
+}
+
+// last is the payload of the newest event of a type.
+func last[D protocol.Data](r *Recorder) D {
+	r.t.Helper()
+	for _, e := range slices.Backward(r.Events) {
+		if d, is := e.Data.(D); is {
+			return d
+		}
+	}
+	var none D
+	r.t.Fatalf("there is no %s", none.EventType())
+	return none
+}
+
+// has tells whether an event that fits has come.
+func (r *Recorder) has(w agenttest.Want) bool {
+	for _, e := range r.Events {
+		if fits(w, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// fits tells whether an event is what is wanted.
+func fits(w agenttest.Want, e protocol.Event) bool {
+	if e.Data.EventType() != w.Type {
+		return false
+	}
+	data, err := json.Marshal(e.Data)
+	return err == nil && w.Fits(w.Type, data)
+}
+
+// String shows the events, each cut to a line that can be read.
+func (r *Recorder) String() string {
+	const most = 600
+	var b strings.Builder
+	for _, e := range r.Events {
+		line, err := json.Marshal(e)
+		if err != nil {
+			line = []byte(err.Error())
+		}
+		b.Write(line[:min(len(line), most)])
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
