@@ -43,7 +43,25 @@ type Options struct {
 	// Lease is how long a typist keeps the line after the last key; 0 means 5 s.
 	Lease time.Duration
 	Pace  Pace
+	// Start starts the program; nil means agents.StartTerminal.
+	Start func(o agents.ProcessOptions, rows, cols int) (Program, error)
 	Log   zerolog.Logger
+}
+
+// Program is what a Conn needs of a process on a terminal, as
+// agents.TerminalProcess has it.
+type Program interface {
+	PID() int
+	// Read returns output, and io.EOF after the end.
+	Read(p []byte) (int, error)
+	// Write types keys: all, or as many as are taken until the deadline.
+	Write(keys []byte, deadline time.Time) (int, error)
+	Resize(rows, cols int) error
+	// Foreground tells whether no command that it has started has the terminal.
+	Foreground() bool
+	// Wait waits for the end.
+	Wait() agents.Exit
+	Stop(o agents.StopOptions) error
 }
 
 // Agent is one program that runs on a terminal. All methods may be called from
@@ -74,6 +92,9 @@ func New(o Options) *Agent {
 	}
 	if o.Lease == 0 {
 		o.Lease = defaultLease
+	}
+	if o.Start == nil {
+		o.Start = start
 	}
 	o.Pace = o.Pace.withDefaults()
 	return &Agent{o: o}
@@ -171,17 +192,27 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	command := a.command()
-	process, err := agents.StartTerminal(agents.ProcessOptions{
-		Path: e.Path, Args: command[1:], Dir: s.Directory, Env: environment(command[0], a.o.Environ(), s.Env),
+	o := a.o
+	o.Command = a.command()
+	program, err := o.Start(agents.ProcessOptions{
+		Path: e.Path, Args: o.Command[1:], Dir: s.Directory, Env: environment(o.Command[0], o.Environ(), s.Env),
 		SessionID: s.SessionID, StateDir: a.o.StateDir, Credential: a.o.User.Credential(),
-	}, a.o.Rows, a.o.Cols)
+	}, o.Rows, o.Cols)
 	if err != nil {
 		a.o.Log.Error().Err(err).Str("agent", a.o.Name).Msg("Cannot start a program on a terminal")
 		return nil, protocol.Errorf(protocol.CodeAgentStartFailed,
 			"the program %s cannot be started; check it, and the session's directory", filepath.Base(e.Path))
 	}
-	c := newConn(a.o, process)
+	c := newConn(o, program)
 	c.reading.Go(c.read)
 	return c, nil
+}
+
+// start starts a process on a terminal of its own.
+func start(o agents.ProcessOptions, rows, cols int) (Program, error) {
+	p, err := agents.StartTerminal(o, rows, cols)
+	if err != nil {
+		return nil, err // no pointer that is nil in an interface that is not
+	}
+	return p, nil
 }

@@ -33,7 +33,7 @@ const (
 // Conn is one program, running or ended.
 type Conn struct {
 	o       Options
-	process *agents.TerminalProcess
+	process Program
 	run     string
 	// reading is the goroutine that reads the output.
 	reading sync.WaitGroup
@@ -63,7 +63,7 @@ type Conn struct {
 }
 
 // newConn returns a Conn whose output nobody reads yet.
-func newConn(o Options, process *agents.TerminalProcess) *Conn {
+func newConn(o Options, process Program) *Conn {
 	return &Conn{
 		o: o, process: process, run: rand.Text()[:12], wake: make(chan struct{}, 1),
 		ring: ring{size: o.History}, screen: newScreen(o.Rows, o.Cols), rows: o.Rows, cols: o.Cols,
@@ -125,7 +125,7 @@ func (c *Conn) wakeRecv() {
 	}
 }
 
-// Send types a prompt, or interrupts by Ctrl-C. A prompt is refused with busy
+// Send types a prompt, or presses what interrupts the program. A prompt is refused with busy
 // while a person is typing.
 func (c *Conn) Send(ctx context.Context, command agents.Command) error {
 	switch command := command.(type) {
@@ -182,13 +182,13 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	return nil
 }
 
-// interrupt presses Ctrl-C. The turn ends soon, whatever the program does.
+// interrupt presses what the program takes for it. The turn ends soon, whatever the program does.
 func (c *Conn) interrupt() error {
 	c.mu.Lock()
 	c.tempo.interrupted = time.Now()
 	c.wakeRecv()
 	c.mu.Unlock()
-	return c.write(interrupt)
+	return c.write(habitsOf(c.o.Command[0]).interrupt)
 }
 
 // write types keys.

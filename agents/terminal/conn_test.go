@@ -49,6 +49,12 @@ func open(t *testing.T, o terminal.Options, command ...string) *opened {
 // openIn starts a program in a folder.
 func openIn(t *testing.T, dir string, o terminal.Options, command ...string) *opened {
 	t.Helper()
+	return openWith(t, agents.Start{SessionID: "s", Directory: dir}, o, command...)
+}
+
+// openWith starts a program as a session wants it.
+func openWith(t *testing.T, start agents.Start, o terminal.Options, command ...string) *opened {
+	t.Helper()
 	if o.Pace == (terminal.Pace{}) {
 		o.Pace = brisk
 	}
@@ -57,7 +63,7 @@ func openIn(t *testing.T, dir string, o terminal.Options, command ...string) *op
 		home := t.TempDir()
 		o.Environ = func() []string { return []string{"PATH=/usr/bin:/bin", "HOME=" + home, "LANG=C.UTF-8"} }
 	}
-	conn, err := terminal.New(o).Open(t.Context(), agents.Start{SessionID: "s", Directory: dir})
+	conn, err := terminal.New(o).Open(t.Context(), start)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,11 @@ import (
 
 // The keys that the adapter presses itself.
 const (
-	enter     = "\r"
-	interrupt = "\x03"
-	pasteOn   = "\x1b[200~"
-	pasteOff  = "\x1b[201~"
+	enter    = "\r"
+	ctrlC    = "\x03"
+	escape   = "\x1b"
+	pasteOn  = "\x1b[200~"
+	pasteOff = "\x1b[201~"
 )
 
 // textOf returns a prompt's text as it can be typed: without control

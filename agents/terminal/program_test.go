@@ -2,16 +2,13 @@ package terminal_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/terminal"
 	"github.com/towline-dev/towline/protocol"
@@ -68,44 +65,5 @@ func TestVim(t *testing.T) {
 	}
 	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "one\ntwo three\ntry0 ") {
 		t.Errorf("saved %q, %v", b, err)
-	}
-}
-
-// The Claude CLI's own interface, as people use it.
-func TestRealClaudeInterface(t *testing.T) {
-	t.Parallel()
-	path := installed.Claude(t)
-	m := agenttest.NewMessages(t)
-	script := m.On("greet", agenttest.Play(agenttest.Say("Hello from the script.")))
-	home := agenttest.NewHome(t, m.URL())
-	// What the CLI asks for at its first start is answered already.
-	settings, err := json.Marshal(map[string]any{
-		"hasCompletedOnboarding": true, "theme": "dark", "numStartups": 3,
-		"customApiKeyResponses": map[string]any{"approved": []string{"fake-key"}, "rejected": []string{}},
-		"projects":              map[string]any{home.Dir: map[string]any{"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(home.Config, ".claude.json"), settings, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := openIn(t, home.Dir, terminal.Options{
-		Environ: home.Env, Rows: 40, Cols: 120,
-		Pace: terminal.Pace{Settle: 300 * time.Millisecond, Done: time.Second},
-	}, path)
-	if err := p.prompt("Greet me. " + script.Marker()); err != nil {
-		t.Fatal(err)
-	}
-	p.shows("Hello from the script.")
-	if e := next[*protocol.TurnEnded](p); e.Outcome != protocol.OutcomeCompleted {
-		t.Errorf("ended as %+v", e)
-	}
-	if len(script.Requests()) != 1 {
-		t.Errorf("%d requests", len(script.Requests()))
-	}
-	p.typeKeys("/exit\r")
-	if e := p.exit(); e.Code == nil || *e.Code != 0 {
-		t.Errorf("ended with %+v", e)
 	}
 }

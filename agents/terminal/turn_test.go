@@ -35,6 +35,17 @@ func (p *opened) screenItem() (text string, confidence float64) {
 	return s.Text, s.Confidence
 }
 
+// tells waits for an item of a screen at rest that holds a text. A person, too,
+// answers what an agent asks once its screen rests: some take no key sooner.
+func (p *opened) tells(text string) {
+	p.t.Helper()
+	for {
+		if shown, confidence := p.screenItem(); confidence == 0.9 && strings.Contains(shown, text) {
+			return
+		}
+	}
+}
+
 func TestPromptIsATurn(t *testing.T) {
 	t.Parallel()
 	p := open(t, terminal.Options{}, bash(t)...)
