@@ -23,17 +23,24 @@ type screen struct {
 // onScreen starts towline on a terminal, in a folder with ./bin/towline.
 func onScreen(t *testing.T, home string, args ...string) *screen {
 	t.Helper()
-	s := &screen{t: t, cmd: exec.Command(filepath.Join(home, "bin", "towline"), args...)}
-	s.cmd.Dir = home
-	s.cmd.Env = []string{
+	cmd := exec.Command(filepath.Join(home, "bin", "towline"), args...)
+	cmd.Dir = home
+	cmd.Env = []string{
 		"HOME=" + home, "TERM=xterm", "PATH=" + os.Getenv("PATH"), "EDITOR=true", "TOWLINE_STATE_DIR=" + filepath.Join(home, ".state"),
 	}
+	return show(t, cmd, 20*time.Second)
+}
+
+// show starts a program on a terminal, and kills it if it is not done in time.
+func show(t *testing.T, cmd *exec.Cmd, limit time.Duration) *screen {
+	t.Helper()
+	s := &screen{t: t, cmd: cmd}
 	var err error
 	if s.tty, err = pty.Start(s.cmd); err != nil {
 		t.Fatal(err)
 	}
 	// A read of a terminal knows no deadline: its program's end ends it.
-	patience := time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() })
+	patience := time.AfterFunc(limit, func() { _ = s.cmd.Process.Kill() })
 	t.Cleanup(func() { patience.Stop(); _ = s.cmd.Process.Kill(); _ = s.tty.Close() })
 	return s
 }
