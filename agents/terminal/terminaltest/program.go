@@ -1,0 +1,158 @@
+// Package terminaltest has a program for terminals that a test plays: tests of
+// sessions and sockets need no real one, and testing/synctest can turn their
+// clocks.
+package terminaltest
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/terminal"
+)
+
+// pid is what the program says its process id is.
+const pid = 4242
+
+// Program is a program whose words and end the test makes, and whose keys the
+// test sees. Its methods may be called from any goroutine.
+type Program struct {
+	output chan []byte
+	ended  chan struct{}
+
+	mu         sync.Mutex
+	rest       []byte // of the output that Read has begun
+	typed      []byte
+	rows, cols int
+	deaf, job  bool
+	exit       agents.Exit
+	over       bool
+}
+
+var _ terminal.Program = (*Program)(nil)
+
+// New returns a program that runs.
+func New(rows, cols int) *Program {
+	return &Program{output: make(chan []byte), ended: make(chan struct{}), rows: rows, cols: cols}
+}
+
+// Say writes output. It returns when the terminal has begun to read it, or the
+// program has ended.
+func (p *Program) Say(text string) {
+	select {
+	case p.output <- []byte(text):
+	case <-p.ended:
+	}
+}
+
+// End ends the program with an exit code.
+func (p *Program) End(code int) { p.end(agents.Exit{Code: &code}) }
+
+func (p *Program) end(e agents.Exit) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		p.over, p.exit = true, e
+		close(p.ended)
+	}
+}
+
+// Typed returns the keys that were typed since it was last called.
+func (p *Program) Typed() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	keys := p.typed
+	p.typed = nil
+	return string(keys)
+}
+
+// Size returns the terminal's size.
+func (p *Program) Size() (rows, cols int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rows, p.cols
+}
+
+// Deafen lets the program read no more keys.
+func (p *Program) Deafen() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = true
+}
+
+// Job tells whether a command of the program has the terminal.
+func (p *Program) Job(runs bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.job = runs
+}
+
+// PID returns a number.
+func (p *Program) PID() int { return pid }
+
+// Read returns what was said; io.EOF after the end.
+func (p *Program) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	rest := p.rest
+	p.mu.Unlock()
+	if len(rest) == 0 {
+		select {
+		case rest = <-p.output:
+		case <-p.ended:
+			return 0, io.EOF
+		}
+	}
+	n := copy(b, rest)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rest = rest[n:]
+	return n, nil
+}
+
+// Write notes keys. A deaf program takes none until the deadline.
+func (p *Program) Write(keys []byte, deadline time.Time) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.over:
+		return 0, os.ErrClosed
+	case p.deaf:
+		p.mu.Unlock()
+		<-time.After(time.Until(deadline))
+		p.mu.Lock()
+		return 0, os.ErrDeadlineExceeded
+	}
+	p.typed = append(p.typed, keys...)
+	return len(keys), nil
+}
+
+// Resize notes the size.
+func (p *Program) Resize(rows, cols int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rows, p.cols = rows, cols
+	return nil
+}
+
+// Foreground tells whether no command runs.
+func (p *Program) Foreground() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.job
+}
+
+// Wait waits for the end.
+func (p *Program) Wait() agents.Exit {
+	<-p.ended
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.exit
+}
+
+// Stop hangs up.
+func (p *Program) Stop(agents.StopOptions) error {
+	p.end(agents.Exit{Signal: "SIGHUP"})
+	return nil
+}
