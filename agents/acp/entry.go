@@ -105,9 +105,8 @@ func Find(name string) (Entry, bool) {
 }
 
 // Entries are the agents that are ready to use. Of gemini, qwen,
-// claude-agent-acp and opencode-acp there are recordings; the first three are
-// proven with the real program. The others are known by their command line
-// alone.
+// claude-agent-acp and opencode-acp there are recordings, and they are proven
+// with the real program. The others are known by their command line alone.
 func Entries() []Entry {
 	return append([]Entry{gemini(), qwen(), claudeAdapter(), openCode()}, untested()...)
 }
@@ -128,10 +127,10 @@ func gemini() Entry {
 
 func qwen() Entry {
 	c := basic()
-	// Its "always" is kept in the project, and its second model wants a login,
-	// so neither is proven.
+	// Its model can be changed (TestRealModel), but nothing lists its models
+	// before the first session, so the conformance suite does not show it.
 	c.Reasoning, c.Diffs, c.CommandOutput, c.Plan, c.Files = true, true, true, true, true
-	c.Resume, c.Modes, c.Usage = true, true, true
+	c.Always, c.Images, c.Resume, c.Modes, c.Usage = true, true, true, true, true
 	return Entry{
 		Name: "qwen", Title: "Qwen Code", Command: []string{"qwen", "--acp"},
 		Env:  map[string]string{"QWEN_TELEMETRY_ENABLED": "false"},
@@ -143,9 +142,8 @@ func qwen() Entry {
 
 func claudeAdapter() Entry {
 	c := basic()
-	// Its "always" is kept in the workspace, so it is not proven for a session.
 	c.Reasoning, c.Diffs, c.CommandOutput, c.Questions, c.Plan = true, true, true, true, true
-	c.Images, c.Files, c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true, true, true
+	c.Always, c.Images, c.Files, c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true, true, true, true
 	return Entry{
 		Name: "claude-agent-acp", Title: "Claude Agent (ACP adapter)", Aliases: []string{"claude"}, Command: []string{"claude-agent-acp"},
 		Env: map[string]string{"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
@@ -158,14 +156,25 @@ func claudeAdapter() Entry {
 	}
 }
 
-// openCode is recorded, but was not run in the conformance suite, so it claims
-// no more than every agent does.
+// openCodeRules are OpenCode's permissions: without any it asks for nothing.
+// Last match wins, so the first asks for what is not named, such as tools of
+// MCP servers. Subagents are denied: what one wants to do is never asked for,
+// and the turn hangs until it is cancelled (opencode PROTOCOL.md section 12).
+const openCodeRules = `{"*":"ask","read":{"*":"allow","*.env":"ask","*.env.*":"ask"},"glob":"allow","grep":"allow","list":"allow","lsp":"allow",` +
+	`"skill":"allow","todowrite":"allow","todoread":"allow","question":"deny","task":"deny"}`
+
 func openCode() Entry {
+	c := basic()
+	// The diff of an edit is not exact: it holds what was replaced, without its
+	// place in the file; what would have the place has lost the indentation.
+	c.Reasoning, c.CommandOutput, c.Always, c.Plan, c.Images, c.Files = true, true, true, true, true, true
+	c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true
 	return Entry{
 		Name: "opencode-acp", Title: "OpenCode (ACP)", Aliases: []string{"opencode"}, Command: []string{"opencode", "acp"},
+		Env:          map[string]string{"OPENCODE_PERMISSION": openCodeRules},
 		Pass:         []string{"OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"},
 		Modes:        modes("build", "plan"),
-		Capabilities: basic(), Quirks: openCodeQuirks,
+		Capabilities: c, Quirks: openCodeQuirks,
 	}
 }
 

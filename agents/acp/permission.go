@@ -1,6 +1,7 @@
 package acp
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
@@ -17,13 +18,23 @@ type ask struct {
 	// call is the tool call that a permission is for; nil for a question.
 	call    *toolCall
 	options []protocol.PermissionOption
+	// grant is what optionSession allows, once the option that then answers;
+	// empty if it is not offered.
+	grant, once string
 	// form is the form of a question; nil for a permission.
 	form *form
 }
 
-// optionNone is the option that is added where an agent offers no way to
-// refuse once: it is answered as cancelled.
-const optionNone = "towline-deny"
+// Options that are added to those of the agent.
+const (
+	// optionNone stands where an agent offers no way to refuse once: it is
+	// answered as cancelled.
+	optionNone = "towline-deny"
+	// optionSession stands where an agent can allow something once, or keep it
+	// in the project or the home folder, and nothing between: it is remembered
+	// here, and answered as allowed once (section 5.6).
+	optionSession = "towline-session"
+)
 
 // maxAsks bounds the asks that wait.
 const maxAsks = 1024
@@ -50,14 +61,62 @@ func (t *translator) requestPermission(in jsonrpc.Incoming, o *output) error {
 	}
 	c := t.toolCall(f.ToolCall.ID)
 	asked := c.ask(f.ToolCall, t.quirks)
+	tool := asked.describe(t.quirks)
 	t.start(c, o)
-	t.asks[in.ID] = &ask{id: in.ID, call: c, options: options}
+	a := &ask{id: in.ID, call: c, options: options}
+	a.offerSession(tool, asked.kind)
+	if t.granted[a.grant] {
+		o.answer(t, a.id, selected(a.once))
+		return nil
+	}
+	t.asks[in.ID] = a
 	o.emit(&protocol.PermissionRequested{Permission: protocol.Permission{
 		PermissionID: string(in.ID), ItemID: c.id, Kind: permissionKind(asked.kind),
-		Title: asked.describe(t.quirks).Title, Description: asked.description(t.quirks), Tool: asked.describe(t.quirks),
-		Diff: asked.diff(), Options: options,
+		Title: tool.Title, Description: asked.description(t.quirks), Tool: tool,
+		Diff: asked.diff(), Options: a.options,
 	}})
 	return nil
+}
+
+// offerSession adds optionSession, unless the agent has an option of that
+// reach, or nothing tells which calls would be alike: a tool's edits are, and
+// otherwise calls of the very same input, both as the permission shows it and
+// as the call was told.
+func (a *ask) offerSession(tool *protocol.Tool, kind string) {
+	once := slices.IndexFunc(a.options, func(p protocol.PermissionOption) bool {
+		return p.Decision == protocol.Allow && p.Scope == protocol.ScopeOnce
+	})
+	has := slices.ContainsFunc(a.options, func(p protocol.PermissionOption) bool {
+		return p.Decision == protocol.Allow && p.Scope == protocol.ScopeSession
+	})
+	label := "Allow this very call for this session"
+	switch {
+	case once < 0 || has || permissionKind(kind) == protocol.PermitPlan:
+		return
+	case tool.Kind == protocol.ToolEdit:
+		a.grant, label = tool.Name, "Allow "+agents.OneLine(tool.Name)+" for this session"
+	case absent(tool.Input) || isEmpty(tool.Input):
+		return
+	default:
+		a.grant = strings.Join([]string{tool.Name, compact(tool.Input), compact(a.call.input)}, "\x00")
+	}
+	a.once = a.options[once].ID
+	a.options = append(a.options, protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow, Scope: protocol.ScopeSession, Label: label})
+	slices.SortStableFunc(a.options, func(a, b protocol.PermissionOption) int { return breadth(a) - breadth(b) })
+}
+
+// compact writes JSON in the one way that does not depend on its spaces.
+func compact(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return string(raw)
+	}
+	return b.String()
+}
+
+// selected is the answer that chooses an option.
+func selected(option string) any {
+	return map[string]any{"outcome": map[string]string{"outcome": "selected", "optionId": option}}
 }
 
 // ask takes over what a permission tells of its call, and returns the call as
@@ -170,10 +229,14 @@ func (t *translator) decide(c *agents.Decide, o *output) error {
 		return protocol.Errorf(protocol.CodeInvalidRequest, "the permission offers no such option; choose one of those that it lists")
 	}
 	a.call.declined = c.Option.Decision == protocol.Deny
-	if c.Option.ID == optionNone {
+	switch c.Option.ID {
+	case optionNone:
 		o.answer(t, a.id, cancelled)
-	} else {
-		o.answer(t, a.id, map[string]any{"outcome": map[string]string{"outcome": "selected", "optionId": c.Option.ID}})
+	case optionSession:
+		t.granted[a.grant] = true
+		o.answer(t, a.id, selected(a.once))
+	default:
+		o.answer(t, a.id, selected(c.Option.ID))
 	}
 	delete(t.asks, a.id)
 	return nil

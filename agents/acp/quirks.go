@@ -31,7 +31,7 @@ type Quirks struct {
 	// ExactEdit is the path in _meta to what an edit replaced, where the diff
 	// itself is not exact: it shows a leading tab as spaces.
 	ExactEdit []string
-	// CancelledText begins the result of a call that a cancel cut short, where
+	// CancelledText begins or ends the result of a call that a cancel cut short, where
 	// the agent calls it completed: the protocol has no status for it.
 	CancelledText []string
 	// Scopes is how far an option reaches, by its id; an allow_always option
@@ -95,6 +95,8 @@ var (
 		LateInput:       true,
 		StreamsOutput:   true,
 		ExitCode:        []string{"metadata", "exit"},
+		Scopes:          map[string]protocol.Scope{"always": protocol.ScopeSession},
+		CancelledText:   []string{"User aborted the command\n</shell_metadata>"},
 		PlanTool:        "todowrite",
 		TaskTools:       []string{"task"},
 	}

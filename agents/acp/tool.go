@@ -216,7 +216,9 @@ func (c *toolCall) outcome(q *Quirks, cancelling bool) protocol.ItemStatus {
 // cutShort tells that the result says that a cancel ended the call.
 func (c *toolCall) cutShort(q *Quirks) bool {
 	text := c.resultText(q)
-	return slices.ContainsFunc(q.CancelledText, func(begin string) bool { return strings.HasPrefix(text, begin) })
+	return slices.ContainsFunc(q.CancelledText, func(note string) bool {
+		return strings.HasPrefix(text, note) || strings.HasSuffix(text, note)
+	})
 }
 
 // complete reports the end of a call, once. A rejected one counts as declined,

@@ -54,8 +54,10 @@ type translator struct {
 	tools    map[string]*toolCall
 	order    []*toolCall
 	// ended are the tool calls of the turn before, for what comes late.
-	ended    map[string]*toolCall
-	asks     map[jsonrpc.ID]*ask
+	ended map[string]*toolCall
+	asks  map[jsonrpc.ID]*ask
+	// granted is what was allowed for the session by optionSession.
+	granted  map[string]bool
 	usage    usage
 	commands string
 	title    string
@@ -70,7 +72,7 @@ func newTranslator(s setup) *translator {
 	}
 	return &translator{
 		setup: s, quirks: s.Quirks, peer: jsonrpc.Peer{Version: true},
-		spoken: map[string]bool{}, tools: map[string]*toolCall{}, asks: map[jsonrpc.ID]*ask{},
+		spoken: map[string]bool{}, tools: map[string]*toolCall{}, asks: map[jsonrpc.ID]*ask{}, granted: map[string]bool{},
 		usage: usageFrom(s.Spent),
 	}
 }

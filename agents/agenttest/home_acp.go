@@ -16,13 +16,18 @@ func GeminiHome(t T, base string) *Home {
 	return h
 }
 
-// QwenHome makes a home whose Qwen Code speaks to the model server at base.
+// QwenHome makes a home whose Qwen Code speaks to the model server at base. It
+// knows the models fake-two and fake-model (the default), which take images.
 // The test fails if base is not on loopback.
 func QwenHome(t T, base string) *Home {
 	t.Helper()
 	h := bareHome(t, base)
 	h.Vars["OPENAI_BASE_URL"], h.Vars["OPENAI_API_KEY"], h.Vars["OPENAI_MODEL"] = base+"/v1", "fake-key", "fake-model"
-	h.settings(t, ".qwen", `{"security":{"auth":{"selectedType":"openai"}},"general":{"disableAutoUpdate":true},"privacy":{"usageStatisticsEnabled":false}}`)
+	model := func(id string) string {
+		return `{"id":"` + id + `","envKey":"OPENAI_API_KEY","baseUrl":"` + base + `/v1","generationConfig":{"modalities":{"image":true}}}`
+	}
+	h.settings(t, ".qwen", `{"security":{"auth":{"selectedType":"openai"}},"general":{"disableAutoUpdate":true},"privacy":{"usageStatisticsEnabled":false},`+
+		`"modelProviders":{"openai":[`+model("fake-two")+`,`+model("fake-model")+`]}}`)
 	return h
 }
 
