@@ -304,6 +304,51 @@ func TestSection3PermissionOptions(t *testing.T) {
 	refused(t, tr, &agents.Decide{PermissionID: "0", Option: protocol.PermissionOption{ID: "ok", Decision: protocol.Allow}}, protocol.CodePermissionClosed)
 }
 
+// What an agent would keep beyond the session can be allowed for the session,
+// which is remembered here: it covers the very same input, or a tool's edits,
+// and the agent is told that it is allowed once.
+func TestSection5_6SessionGrants(t *testing.T) {
+	ask := func(id int, call, tool, options string) string {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"session/request_permission","params":{"sessionId":"s","toolCall":{"toolCallId":%q,"title":"x",%s},"options":[%s]}}`, id, call, tool, options)
+	}
+	const touch, spaced, other = `"kind":"execute","rawInput":{"command":"touch x"}`, `"kind":"execute","rawInput":{ "command": "touch x" }`, `"kind":"execute","rawInput":{"command":"touch x y"}`
+	const edit, second, remove = `"kind":"edit","rawInput":{"path":"a"}`, `"kind":"edit","rawInput":{"path":"b"}`, `"kind":"delete","rawInput":{"path":"a"}`
+	grant := protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow}
+	for name, c := range map[string]struct {
+		first, then string
+		covered     bool
+	}{
+		"the same command":          {touch, touch, true},
+		"the same, written apart":   {touch, spaced, true},
+		"another command":           {touch, other, false},
+		"an edit of another file":   {edit, second, true},
+		"a deletion after an edit":  {edit, remove, false},
+		"an edit after a command":   {touch, edit, false},
+		"a command without input":   {touch, `"kind":"execute"`, false},
+		"a command with no command": {touch, `"kind":"execute","rawInput":{}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := running(t, Quirks{})
+			want(t, feed(t, tr, ask(0, "c", c.first, usualOptions)), `"id":"towline-session","decision":"allow","scope":"session"`)
+			want(t, give(t, tr, &agents.Decide{PermissionID: "0", Option: grant}), `"optionId":"ok"`)
+			events, answer := sent(t, tr, ask(1, "d", c.then, usualOptions))
+			if covered := strings.Contains(answer, `"optionId":"ok"`); covered != c.covered || covered == strings.Contains(events, `"permission.requested"`) {
+				t.Errorf("answered %q, after\n%s", answer, events)
+			}
+		})
+	}
+	for name, frame := range map[string]string{
+		"without input":        ask(0, "c", `"kind":"execute"`, usualOptions),
+		"a plan":               ask(0, "c", `"kind":"switch_mode","rawInput":{"plan":"x"}`, usualOptions),
+		"nothing once":         ask(0, "c", touch, `{"optionId":"al","name":"Always","kind":"allow_always"},{"optionId":"no","name":"Reject","kind":"reject_once"}`),
+		"already of the agent": ask(0, "c", touch, `{"optionId":"mine","name":"For this session","kind":"allow_always"},{"optionId":"ok","name":"Allow","kind":"allow_once"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantNone(t, feed(t, running(t, Quirks{Scopes: map[string]protocol.Scope{"mine": protocol.ScopeSession}}), frame), optionSession)
+		})
+	}
+}
+
 // Without a way to refuse once, a client must still be able to deny.
 func TestSection3NoReject(t *testing.T) {
 	tr := running(t, Quirks{})
