@@ -249,7 +249,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 		a.supervisor.release(srv, false)
 		return nil, err
 	}
-	c, err := srv.open(ctx, setup{start: s, settings: set}, func() { a.supervisor.release(srv, false) })
+	c, err := srv.open(ctx, setup{start: s, settings: set, facts: srv.facts}, func() { a.supervisor.release(srv, false) })
 	if err != nil {
 		a.supervisor.release(srv, false)
 		return nil, err

@@ -201,6 +201,48 @@ func TestDeadProcess(t *testing.T) {
 	}
 }
 
+// A process that falls silent in a turn is asked for a sign of life. Without
+// one it is stopped, with a sentence that says so; the session goes on in a new
+// one.
+func TestSilentTurn(t *testing.T) {
+	a := fakeAgent(t, "mute")
+	c, other := open(t, a, agents.Start{SessionID: "1"}), open(t, a, agents.Start{SessionID: "2"})
+	send(t, c, textPrompt("hold"))
+	for _, c := range []agents.Conn{c, other} {
+		want(t, ndjson(t, readUntil(t, c, protocol.TypeAgentExited, nil)), `"agent.exited"`, "did not answer any more")
+	}
+	open(t, a, agents.Start{SessionID: "1"})
+	if p := a.Info(t.Context()).Process; p.Restarts != 1 || !strings.Contains(p.LastError, "did not answer any more") {
+		t.Errorf("got %+v", p)
+	}
+}
+
+// A turn may be quiet for as long as it likes, if the process answers.
+func TestQuietTurn(t *testing.T) {
+	a := fakeAgent(t, "quiet")
+	c := open(t, a, agents.Start{SessionID: "1"})
+	want(t, turnOf(t, c, "hold"), `"turn.ended","data":{"outcome":"completed"`)
+	if p := a.Info(t.Context()).Process; p.Restarts != 0 {
+		t.Errorf("got %+v", p)
+	}
+}
+
+// A model or effort that the CLI would take silently is refused in the middle
+// of a session too; the session stays as it was.
+func TestSection4ConfigureIsChecked(t *testing.T) {
+	c := open(t, fakeAgent(t, ""), agents.Start{SessionID: "1", Effort: "low", Model: "gpt"})
+	nope, high, mine := "nope", "high", "mine"
+	for _, bad := range []*agents.Configure{{Model: &nope}, {Effort: &nope}, {Effort: &high}} {
+		err := c.Send(t.Context(), bad)
+		if protocol.CodeOf(err) != protocol.CodeInvalidRequest || !strings.Contains(err.Error(), "take one") {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+	want(t, turnOf(t, c, "x"), `"completed"`)
+	send(t, c, &agents.Configure{Model: &mine, Effort: &high}) // nothing is known of a model of the user's own
+	want(t, turnOf(t, c, "y"), `"completed"`)
+}
+
 func TestOpenInTime(t *testing.T) {
 	a := fakeAgent(t, "stuck")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -40,6 +40,10 @@ func (t *translator) configure(c *agents.Configure, o *output) error {
 	if err := t.settings.configure(c); err != nil {
 		return err
 	}
+	if err := t.setup.facts.checkChange(before, t.settings); err != nil {
+		t.settings = before
+		return err
+	}
 	u := &protocol.SessionUpdated{}
 	if m := t.settings.mode(); m != before.mode() {
 		u.Mode = &m

@@ -2,6 +2,7 @@ package codex
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/towline-dev/towline/agents"
@@ -258,10 +259,21 @@ func (h *hub) farewell(c *conn) [][]byte {
 	}
 }
 
-// overdue fails the calls that still wait for an answer, and asks for a sign
-// of life if there are any. It returns what to wait for next, and whether such
-// a question was among them: then the process does not answer at all.
-func (h *hub) overdue(waiting []jsonrpc.ID) (next []jsonrpc.ID, dead bool, frames [][]byte) {
+// pulse is how the process is.
+type pulse struct {
+	// calls wait for an answer.
+	calls []jsonrpc.ID
+	// busy tells that there is something to wait for: a call, or a turn's end.
+	busy bool
+	// dead tells that the process did not even give a sign of life.
+	dead bool
+}
+
+// look fails the calls that still wait for an answer. If there are any, or if
+// the process was quiet while a turn was open, it asks for a sign of life; if
+// that is what was waited for, the process is dead. Without calls it only
+// tells how the process is.
+func (h *hub) look(waiting []jsonrpc.ID, quiet bool) (now pulse, frames [][]byte) {
 	late := 0
 	for _, id := range waiting {
 		tag, ok := h.peer.Drop(id)
@@ -271,7 +283,7 @@ func (h *hub) overdue(waiting []jsonrpc.ID) (next []jsonrpc.ID, dead bool, frame
 		late++
 		switch tag := tag.(type) {
 		case probeCall:
-			return nil, true, nil
+			return pulse{dead: true}, nil
 		case *call:
 			var out agents.Output
 			in := jsonrpc.Incoming{Kind: jsonrpc.Response, Tag: tag, Error: &jsonrpc.Error{Code: codeOverdue, Message: "no answer in time"}}
@@ -279,8 +291,10 @@ func (h *hub) overdue(waiting []jsonrpc.ID) (next []jsonrpc.ID, dead bool, frame
 			frames = append(frames, out.Frames...)
 		}
 	}
-	if late > 0 {
+	working := slices.ContainsFunc(slices.Collect(maps.Keys(h.conns)), func(t *translator) bool { return !t.idle() })
+	if late > 0 || (quiet && working) {
 		frames = append(frames, h.peer.Call("thread/loaded/list", struct{}{}, probeCall{}))
 	}
-	return h.peer.Open(), false, frames
+	calls := h.peer.Open()
+	return pulse{calls: calls, busy: working || len(calls) > 0}, frames
 }

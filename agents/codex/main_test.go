@@ -46,7 +46,7 @@ type fakeRequest struct {
 func fakeServer(mode string) int {
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 4<<20)
-	threads := 0
+	threads, probes := 0, 0
 	for in.Scan() {
 		var r fakeRequest
 		if json.Unmarshal(in.Bytes(), &r) != nil || len(r.ID) == 0 {
@@ -75,14 +75,22 @@ func fakeServer(mode string) int {
 				return 3
 			}
 			fakeTurn(mode, r)
+			if mode == "mute" {
+				select {} // it neither reads nor writes any more
+			}
+		case "thread/loaded/list":
+			if mode != "dead" {
+				answer(r, `{}`)
+			}
+			if probes++; mode == "quiet" && probes == 2 {
+				fmt.Println(`{"method":"turn/completed","params":{"threadId":"T1","turn":{"id":"U","status":"completed"}}}`)
+			}
 		case "turn/interrupt":
 			answer(r, `{}`)
 			fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"interrupted"}}}`+"\n", r.Params.ThreadID)
 		case "":
 		default:
-			if mode != "dead" {
-				answer(r, `{}`)
-			}
+			answer(r, `{}`)
 		}
 	}
 	return 0

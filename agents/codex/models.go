@@ -71,6 +71,18 @@ func (f facts) check(s settings) error {
 	return checkEffort(s.effort, m)
 }
 
+// checkChange is check of what a client changes. A session may go on with what
+// it has: a resumed one with a model that is not listed any more.
+func (f facts) checkChange(from, to settings) error {
+	if len(f.models) == 0 || (from.model == to.model && from.effort == to.effort) {
+		return nil
+	}
+	if from.model == to.model {
+		return checkEffort(to.effort, f.find(to.model))
+	}
+	return f.check(to)
+}
+
 // shown are the models that are meant to be chosen.
 func (f facts) shown() []protocol.Model {
 	var models []protocol.Model

@@ -142,12 +142,12 @@ func TestRealTurnAndApproval(t *testing.T) {
 	})
 	a, work := realAgent(t, m)
 	conn := open(t, a, agents.Start{SessionID: "s1", Directory: work})
-	checked := newChecker(t)
+	checked := recordings.Checker(t)
 	see := func(d protocol.Data) {
-		checked.see(d)
+		checked.See(d)
 		if p, ok := d.(*protocol.PermissionRequested); ok {
 			c := &agents.Decide{PermissionID: p.Permission.PermissionID, Option: p.Permission.Options[0]}
-			checked.command(c)
+			checked.Sent(c)
 			send(t, conn, c)
 		}
 	}

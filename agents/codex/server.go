@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/towline-dev/towline/agents"
@@ -32,12 +33,16 @@ type server struct {
 	silence time.Duration
 	// asked wakes the watch when a request was written.
 	asked chan struct{}
+	// heard tells that the process wrote something since it was last looked at.
+	heard atomic.Bool
 	done  chan struct{}
 	tasks sync.WaitGroup
 
 	mu    sync.Mutex
 	conns map[*conn]bool
 	exit  *protocol.AgentExited
+	// silent tells that we ended the process because it did not answer.
+	silent bool
 }
 
 // startServer starts a process and waits for its handshake. ended is called
@@ -72,6 +77,7 @@ func startServer(ctx context.Context, o agents.StdioOptions, silence time.Durati
 func (s *server) read(ended func(*server)) {
 	for {
 		reports, err := s.stdio.Recv()
+		s.heard.Store(true)
 		s.told(reports)
 		if errors.Is(err, io.EOF) {
 			break
@@ -80,6 +86,9 @@ func (s *server) read(ended func(*server)) {
 	s.mu.Lock()
 	if s.exit == nil {
 		s.exit = &protocol.AgentExited{Message: "the Codex process ended"}
+	}
+	if s.silent {
+		s.exit.Message = "Codex's process did not answer any more and was ended"
 	}
 	exit, conns := s.exit, s.conns
 	s.conns = nil
@@ -234,9 +243,9 @@ func (s *server) detach(c *conn) error {
 	return s.stop()
 }
 
-// watch sees to it that every request gets an answer: one that is overdue
-// fails, and if the process does not answer a question of ours then either, it
-// is stopped.
+// watch sees to it that every request gets an answer, and every turn an end:
+// a request that is overdue fails, and a process that says nothing while it has
+// something to do is asked for a sign of life. If there is none it is stopped.
 func (s *server) watch() {
 	for {
 		select {
@@ -244,19 +253,25 @@ func (s *server) watch() {
 			return
 		case <-s.asked:
 		}
-		waiting := s.unanswered()
-		for len(waiting) > 0 {
+		for now := s.look(nil, false); now.busy; {
+			s.heard.Store(false)
 			if !s.sleep(s.silence) {
 				return
 			}
-			still, dead := s.overdue(waiting)
-			if dead {
-				s.tasks.Go(func() { _ = s.stdio.Close() })
+			if now = s.look(now.calls, !s.heard.Load()); now.dead {
+				s.giveUp()
 				return
 			}
-			waiting = still
 		}
 	}
+}
+
+// giveUp ends a process that does not answer.
+func (s *server) giveUp() {
+	s.mu.Lock()
+	s.silent = true
+	s.mu.Unlock()
+	s.tasks.Go(func() { _ = s.stdio.Close() })
 }
 
 // sleep waits; false if the process ended first.
@@ -271,22 +286,14 @@ func (s *server) sleep(d time.Duration) bool {
 	}
 }
 
-// unanswered returns the calls that wait for an answer.
-func (s *server) unanswered() []jsonrpc.ID {
-	var ids []jsonrpc.ID
-	_ = s.inspect(func(h *hub) [][]byte { ids = h.peer.Open(); return nil }) // the end of the process ends the watch
-	return ids
-}
-
-// overdue fails those of the calls that still wait, and asks for a sign of
-// life. It returns what to wait for next, and whether the process is dead: it
-// did not even answer that.
-func (s *server) overdue(waiting []jsonrpc.ID) (next []jsonrpc.ID, dead bool) {
+// look looks after the process (hub.look). The end of the process ends the
+// watch.
+func (s *server) look(waiting []jsonrpc.ID, quiet bool) (now pulse) {
 	_ = s.inspect(func(h *hub) (frames [][]byte) {
-		next, dead, frames = h.overdue(waiting)
+		now, frames = h.look(waiting, quiet)
 		return frames
 	})
-	return next, dead
+	return now
 }
 
 // stop ends the process and everything that it started.

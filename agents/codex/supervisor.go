@@ -160,6 +160,8 @@ func (v *supervisor) ended(s *server) {
 // exitSentence says how a process ended.
 func exitSentence(d *protocol.AgentExited) string {
 	switch {
+	case d.Message != "":
+		return d.Message
 	case d.Signal != "":
 		return "the Codex process was ended by " + d.Signal
 	case d.ExitCode != nil && *d.ExitCode != 0:

@@ -13,6 +13,8 @@ import (
 type setup struct {
 	start    agents.Start
 	settings settings
+	// facts are what the process told of itself; none in a replay.
+	facts facts
 }
 
 // translator is the pure half of one session: its thread, the threads of its
