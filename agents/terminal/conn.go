@@ -53,8 +53,10 @@ type Conn struct {
 	// started is when the program was; settled tells that it has come to rest
 	// once since.
 	started time.Time
-	// told is the text of the newest item, and items counts them.
+	// told is the text of the newest item, trust its confidence, and items
+	// counts them.
 	told    string
+	trust   float64
 	items   int
 	pending []protocol.Data
 	exit    *agents.Exit
@@ -302,21 +304,22 @@ func (c *Conn) due(now time.Time) (events []protocol.Data, again time.Time) {
 	return events, earlier(tell, end)
 }
 
-// screenLocked tells the screen, if it shows another text than last told.
+// screenLocked tells the screen, if it shows another text than last told, or
+// the same with more confidence: it has come to rest.
 func (c *Conn) screenLocked(now time.Time) []protocol.Data {
-	rests := !now.Before(c.tempo.last.Add(c.tempo.pace.Settle))
-	c.tempo.first = time.Time{}
 	shown := c.screen.show()
+	confidence := shown.Confidence
+	c.tempo.first = time.Time{}
+	if now.Before(c.tempo.last.Add(c.tempo.pace.Settle)) {
+		confidence = min(confidence, changing)
+		c.tempo.first = now
+	}
 	text := strings.Join(shown.Lines, "\n")
-	if text == c.told {
+	if text == c.told && confidence <= c.trust {
 		return nil
 	}
-	c.told = text
+	c.told, c.trust = text, confidence
 	c.items++
-	confidence := shown.Confidence
-	if !rests {
-		confidence = min(confidence, changing)
-	}
 	return []protocol.Data{&protocol.ItemCompleted{Item: screenItem(c.items, shownScreen{
 		Confidence: confidence, Text: text, Title: shown.Title, Offset: c.ring.end,
 	})}}

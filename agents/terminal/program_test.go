@@ -8,11 +8,34 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/terminal"
 	"github.com/towline-dev/towline/protocol"
 )
+
+// What a program asks its terminal is answered, and typed by nobody.
+func TestQuestionsAreAnswered(t *testing.T) {
+	t.Parallel()
+	p := open(t, terminal.Options{Lease: time.Minute}, append(bash(t), "-c", `stty -echo
+printf '日本'
+IFS= read -rsd R -p $'\e[6n' where; printf 'cursor %q\r\n' "$where"
+IFS= read -rsd c -p $'\e[c' who; printf 'terminal %q\r\n' "$who"
+IFS= read -rsd \\ -p $'\e]11;?\a' colour; printf 'background %q\r\n' "$colour"`)...)
+	e := p.exit()
+	if e.Code == nil || *e.Code != 0 {
+		t.Errorf("ended with %+v", e)
+	}
+	for _, want := range []string{`cursor $'\E[1;5'`, `terminal $'\E[?62;22'`, `background $'\E]11;rgb:0000/0000/0000\E'`} {
+		if !strings.Contains(p.text.String(), want) {
+			t.Errorf("%s is missing in %q", want, p.text.String())
+		}
+	}
+	if holder := p.live.Snapshot().Lease.ClientID; holder != "" {
+		t.Errorf("%s typed the answers", holder)
+	}
+}
 
 // shows waits until the screen holds a text, and returns the screen.
 func (p *opened) shows(text string) protocol.Screen {

@@ -3,6 +3,8 @@ package terminal
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hinshun/vt10x"
 
@@ -25,8 +27,15 @@ type emulator interface {
 	Cell(x, y int) vt10x.Glyph
 	Cursor() vt10x.Cursor
 	CursorVisible() bool
-	Title() string
 }
+
+const (
+	// filler is in the cell behind a character of two columns, of which the
+	// emulator knows nothing. It is no character that anyone may write.
+	filler = '\uffff'
+	// wrapsNext is the emulator's mark of a cursor behind the last column.
+	wrapsNext = 2
+)
 
 // screen is the fold of a program's output: what a terminal shows after it.
 // It is used by one goroutine at a time.
@@ -54,13 +63,47 @@ func (s *screen) start(rows, cols int) {
 // such as where the cursor is.
 func (s *screen) write(p []byte) (answers []byte) {
 	clean := s.sequences.clean(p)
-	s.guard(func() { _, _ = s.emulator.Write(clean) })
+	s.guard(func() { s.put(clean) })
 	if s.sequences.cleared {
 		s.failed = false
 	}
 	answers = append(bytes.Clone(s.answers.Bytes()), s.sequences.answers()...)
 	s.answers.Reset()
 	return answers
+}
+
+// put gives output to the emulator, with characters as wide as they are: it
+// counts each as one column. Marks that stand on the character before are left
+// out.
+func (s *screen) put(p []byte) {
+	from := 0
+	flush := func(to int) {
+		if to > from {
+			_, _ = s.emulator.Write(p[from:to])
+		}
+	}
+	for i := 0; i < len(p); {
+		if p[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		c, n := utf8.DecodeRune(p[i:])
+		switch columns(c) {
+		case 0:
+			flush(i)
+			from = i + n
+		case 2:
+			flush(i)
+			cols, _ := s.emulator.Size()
+			if at := s.emulator.Cursor(); at.X == cols-1 && at.State&wrapsNext == 0 {
+				_, _ = s.emulator.Write([]byte(string(filler))) // half of it has no room
+			}
+			_, _ = s.emulator.Write([]byte(string([]rune{c, filler})))
+			from = i + n
+		}
+		i += n
+	}
+	flush(len(p))
 }
 
 // resize changes the size.
@@ -85,19 +128,14 @@ func (s *screen) guard(f func()) {
 // show returns what the screen shows.
 func (s *screen) show() protocol.Screen {
 	cols, rows := s.emulator.Size()
-	out := protocol.Screen{Rows: rows, Cols: cols, Lines: []string{}, Title: s.emulator.Title(), Confidence: confident}
+	out := protocol.Screen{Rows: rows, Cols: cols, Lines: []string{}, Title: s.sequences.title, Confidence: confident}
 	if s.failed {
 		out.Confidence = broken
 	}
 	at := s.emulator.Cursor()
 	out.CursorRow, out.CursorCol, out.CursorVisible = at.Y, at.X, s.emulator.CursorVisible()
-	var line strings.Builder
 	for y := range rows {
-		line.Reset()
-		for x := range cols {
-			line.WriteRune(shown(s.emulator.Cell(x, y).Char))
-		}
-		out.Lines = append(out.Lines, strings.TrimRight(line.String(), " "))
+		out.Lines = append(out.Lines, strings.TrimRight(s.line(y, cols), " "))
 	}
 	for n := len(out.Lines); n > 0 && out.Lines[n-1] == ""; n-- {
 		out.Lines = out.Lines[:n-1]
@@ -105,10 +143,29 @@ func (s *screen) show() protocol.Screen {
 	return out
 }
 
+// line is the text of one line. Of a wide character that was overwritten in
+// part nothing is left.
+func (s *screen) line(y, cols int) string {
+	var line strings.Builder
+	for x := 0; x < cols; x++ {
+		c := s.emulator.Cell(x, y).Char
+		switch {
+		case columns(c) == 2 && x+1 < cols && s.emulator.Cell(x+1, y).Char == filler:
+			line.WriteRune(c)
+			x++
+		case columns(c) == 2:
+			line.WriteByte(' ')
+		default:
+			line.WriteRune(shown(c))
+		}
+	}
+	return line.String()
+}
+
 // shown is a cell's character; the emulator keeps control codes that it does
 // not know in cells, and nothing in cells that were never written.
 func shown(c rune) rune {
-	if c < ' ' || c == 0x7f {
+	if c == filler || unicode.IsControl(c) {
 		return ' '
 	}
 	return c

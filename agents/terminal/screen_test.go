@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hinshun/vt10x"
@@ -37,6 +38,13 @@ func TestScreen_Shows(t *testing.T) {
 		"asked a thousand times":    {strings.Repeat("\x1b[c", 1000), "", strings.Repeat(deviceAttributes, maxAnswers/len(deviceAttributes))},
 		"hidden by a bad character": {"\x1b\xc1[999999999999Ix", "[999999999999Ix", ""},
 		"hidden by a control code":  {"\x1b\x00[999999999999Ix", "[999999999999Ix", ""},
+		"wide characters":           {"日本|x\x1b[6n", "日本x", "\x1b[1;6R"},
+		"wide ones at the margin":   {"\x1b[1;20H日\x1b[2;19H本語", "\n日                本\n語", ""},
+		"half of one overwritten":   {"日本\x1b[1;2Hx\x1b[1;3Hy", " xy", ""},
+		"marks have no column":      {"e\u0301|x\u200d\ufe0fy\x1b[6n", "exy", "\x1b[1;4R"},
+		"another screen":            {"main\x1b[?1049h\x1b[Hother\x1b[?1049l", "main", ""},
+		"on another screen":         {"main\x1b[?1049h\x1b[2J\x1b[Hother", "other", ""},
+		"control codes of 8 bits":   {"a\u009b31mb\u0085c", "a 31mb c", ""},
 		"too long for a sequence":   {"\x1b[" + strings.Repeat("1", 1000) + "mx", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,10 +74,10 @@ func TestScreen_Shows(t *testing.T) {
 func TestScreen_FollowsTitleSizeAndPaste(t *testing.T) {
 	t.Parallel()
 	s := newScreen(5, 20)
-	s.write([]byte("\x1b]2;hello\x07\x1b[?2004h\x1b[?25l"))
+	s.write([]byte("\x1b]2;hel\rlo 日\x07\x1b[?2004h\x1b[?25l"))
 	s.resize(7, 30)
 	shown := s.show()
-	if shown.Title != "hello" || shown.Rows != 7 || shown.Cols != 30 || shown.CursorVisible || !s.sequences.pasting {
+	if shown.Title != "hel lo 日" || shown.Rows != 7 || shown.Cols != 30 || shown.CursorVisible || !s.sequences.pasting {
 		t.Errorf("%+v, pasting: %v", shown, s.sequences.pasting)
 	}
 }
@@ -104,7 +112,7 @@ func TestScreen_SurvivesItsEmulator(t *testing.T) {
 func FuzzScreen(f *testing.F) {
 	for _, seed := range []string{
 		"plain", "\x1b[2J\x1b[1;1H\x1b[31mred", "\x1b[999999999999I", "\x1b[5;1r\x1b[9L\x1b[9M", "\x1b[?1049h\x1b[?6h\x1b[99S\x1b[?1049l",
-		"\x1b]4;1;#fff\x07\x1b]0;t\x1b\\", "\xe2\x82", "\x1bP$q\x1b\\", "\x1b#8\x1b(0qqq\x1b(B", "\x1b[-1@", "\x1b[12P\x1b[500X", "\x1b[1;1;1;1;1m",
+		"\x1b]4;1;#fff\x07\x1b]0;t\x1b\\", "\xe2\x82", "\x1bP$q\x1b\\", "\x1b#8\x1b(0qqq\x1b(B", "\x1b[-1@", "\x1b[12P\x1b[500X", "日本\x1b[1;2Hx\u0301\u009b", "\x1b[1;1;1;1;1m",
 	} {
 		f.Add([]byte(seed), byte(3), byte(7), 4)
 	}
@@ -126,7 +134,7 @@ func FuzzScreen(f *testing.F) {
 			t.Fatalf("the size is %d by %d with %d lines", shown.Rows, shown.Cols, len(shown.Lines))
 		}
 		for _, line := range shown.Lines {
-			if !utf8.ValidString(line) || strings.ContainsAny(line, "\x00\x1b\n") {
+			if !utf8.ValidString(line) || strings.ContainsFunc(line, unicode.IsControl) {
 				t.Fatalf("shows %q", line)
 			}
 		}

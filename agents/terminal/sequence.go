@@ -24,6 +24,8 @@ type sequences struct {
 	// its first character while it goes on.
 	text []byte
 	kind byte
+	// title is what the program calls its window.
+	title string
 	// said is what the terminal answers.
 	said []byte
 }
@@ -58,7 +60,7 @@ func (s *sequences) clean(p []byte) []byte {
 	out := make([]byte, 0, len(p))
 	for len(p) > 0 {
 		if s.kind != 0 {
-			out, p = s.string(out, p)
+			p = s.string(p)
 			continue
 		}
 		n := bytes.IndexByte(p, esc)
@@ -147,9 +149,8 @@ func (s *sequences) take(out, sequence []byte) []byte {
 }
 
 // string takes in a string up to its end: BEL, or the escape of what follows.
-// Of all strings the emulator sees the titles only; it would keep any number
-// of colours.
-func (s *sequences) string(out, p []byte) (more, rest []byte) {
+// The emulator sees none: it would keep any number of colours.
+func (s *sequences) string(p []byte) (rest []byte) {
 	n := bytes.IndexAny(p, "\x07\x1b")
 	end := n >= 0
 	if !end {
@@ -158,7 +159,7 @@ func (s *sequences) string(out, p []byte) (more, rest []byte) {
 	s.text = append(s.text, p[:min(n, maxText-len(s.text))]...)
 	p = p[n:]
 	if !end {
-		return out, p
+		return p
 	}
 	if p[0] == 0x07 {
 		p = p[1:]
@@ -166,12 +167,11 @@ func (s *sequences) string(out, p []byte) (more, rest []byte) {
 	if s.kind == ']' {
 		s.say(colours[string(s.text)])
 		if bytes.HasPrefix(s.text, []byte("0;")) || bytes.HasPrefix(s.text, []byte("2;")) {
-			out = append(out, esc, ']')
-			out = append(append(out, bytes.ToValidUTF8(s.text, nil)...), 0x07)
+			s.title = strings.Map(shown, string(bytes.ToValidUTF8(s.text[2:], nil)))
 		}
 	}
 	s.kind, s.text = 0, nil
-	return out, p
+	return p
 }
 
 // say adds an answer, as long as the program does not ask for too many.
