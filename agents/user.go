@@ -1,7 +1,9 @@
 package agents
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -132,6 +134,54 @@ func (u *User) CheckExecutable(path string) error {
 			"agents run as the user %s, who may not read and run %q; install the agent where that user can reach it (serve --agents-dir)", u.name, closed)
 	}
 	return nil
+}
+
+// give sets the mode of a file or folder of the server's, and gives the user's
+// group the rights that the mode gives the owner, so that the user may use it
+// and cannot change its mode.
+func (u *User) give(path string, mode fs.FileMode) error {
+	if u.Credential() != nil {
+		if err := os.Chown(path, -1, int(u.gid)); err != nil {
+			return fmt.Errorf("cannot give the agent's user a file: %w", err)
+		}
+		mode |= mode >> 3 & 0o070
+		if info, err := os.Lstat(path); err == nil && info.IsDir() {
+			mode &^= 0o020 // what is in it stays as it is
+		}
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		return fmt.Errorf("cannot give the agent's user a file: %w", err)
+	}
+	return nil
+}
+
+// maxOwnFile bounds a file that ReadFile reads for another user, in bytes.
+const maxOwnFile = 16 << 20
+
+// ReadFile reads a file of the user's. For another user than the server's own
+// it must belong to that user and be no link, so that the server reads nothing
+// in its name that it could not read itself; else the error is
+// fs.ErrPermission.
+func (u *User) ReadFile(path string) ([]byte, error) {
+	if u.Credential() == nil {
+		return os.ReadFile(path)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ELOOP) {
+		return nil, fs.ErrPermission
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || !ownedBy(info, int(u.uid)) || info.Size() > maxOwnFile {
+		return nil, fs.ErrPermission
+	}
+	return io.ReadAll(io.LimitReader(f, maxOwnFile))
 }
 
 // closed returns the first part of a path that keeps the user from what is

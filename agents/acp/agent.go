@@ -224,6 +224,9 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.o.User.CheckExecutable(e.Path); err != nil {
+		return nil, err
+	}
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	w := &watch{agent: a, giveUp: giveUp, translator: newTranslator(setup{

@@ -21,6 +21,9 @@ type Options struct {
 	Installation *agents.Installation
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
+	// User is whom the CLI runs as; nil means the server's own user. Its home
+	// takes the place of the one in Environ.
+	User *agents.User
 	// StateDir is the server's state folder, for sweeping leftovers.
 	StateDir string
 	// Delegate is the program that Amp runs to ask, called by DelegateName:
@@ -46,6 +49,8 @@ func New(o Options) *Agent {
 	if o.Environ == nil {
 		o.Environ = os.Environ
 	}
+	server := o.Environ
+	o.Environ = func() []string { return o.User.Environ(server()) }
 	return &Agent{o: o}
 }
 
@@ -99,7 +104,7 @@ func (a *Agent) version(ctx context.Context, e agents.Executable) (string, error
 	if v := agents.PackageVersion(e.Path); v != "" {
 		return v, nil
 	}
-	line, err := agents.Version(ctx, e.Path)
+	line, err := a.o.User.Version(ctx, e.Path)
 	if err != nil {
 		a.o.Log.Warn().Err(err).Str("path", e.Path).Msg("Cannot ask Amp for its version")
 		return "", err
@@ -128,7 +133,10 @@ func (a *Agent) Check(s agents.Start) error {
 	if s.SystemPrompt != "" {
 		return protocol.Errorf(protocol.CodeInvalidRequest, "Amp takes no system prompt; write what it shall know into AGENTS.md")
 	}
-	return checkWords(s.Model, s.Effort, s.PermissionMode)
+	if err := checkWords(s.Model, s.Effort, s.PermissionMode); err != nil {
+		return err
+	}
+	return a.o.User.CheckDirectory(s.Directory)
 }
 
 // Replay returns a fresh replay.
@@ -141,6 +149,9 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	}
 	e, err := a.find()
 	if err != nil {
+		return nil, err
+	}
+	if err := a.o.User.CheckExecutable(e.Path); err != nil {
 		return nil, err
 	}
 	version, err := a.version(ctx, e)
@@ -159,6 +170,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 			Process: agents.ProcessOptions{
 				Path: e.Path, Args: args(s, thread, c.files), Dir: s.Directory,
 				Env: environment(a.o.Environ(), s.Env, c.bridge, c.files), SessionID: s.SessionID, StateDir: a.o.StateDir,
+				Credential: a.o.User.Credential(),
 			},
 			// A later process takes its prompt before its first frame.
 			Translator: c.wire, AwaitReady: first, Version: version, KeepRaw: s.KeepRaw,
@@ -186,17 +198,17 @@ func (a *Agent) prepare(s agents.Start) (_ *conn, err error) {
 			return nil, err
 		}
 	}
-	files, err := newFiles(delegate)
+	files, err := newFiles(delegate, a.o.User)
 	if err != nil {
 		return nil, err
 	}
 	c := &conn{files: files, changed: make(chan struct{})}
 	if err := files.writeSettings(userSettings(a.o.Environ()), s.MCP); err != nil {
-		files.remove()
+		files.Remove()
 		return nil, err
 	}
-	if c.bridge, err = newBridge(files.socket, c); err != nil {
-		files.remove()
+	if c.bridge, err = newBridge(files, c); err != nil {
+		files.Remove()
 		return nil, err
 	}
 	c.wire = &wire{t: newTranslator(setup{PermissionMode: s.PermissionMode, Thread: s.Resume}), deliver: c.bridge.answer}

@@ -48,7 +48,7 @@ type bridgeAnswer struct {
 }
 
 // bridge takes the asks of one connection's delegates, on a socket of its own
-// that only the server's user can reach. A delegate holds the capability of
+// that only Amp's user can reach. A delegate holds the capability of
 // its session: it can ask with it, and nothing else. Answers go from the
 // server to the delegate and never the other way, and a delegate that is gone
 // has asked for nothing.
@@ -82,18 +82,19 @@ type asker interface {
 	gone(id string)
 }
 
-// newBridge listens on path, which must not exist. The capability is new.
-func newBridge(path string, a asker) (*bridge, error) {
+// newBridge listens on the files' socket, which must not exist. The capability
+// is new.
+func newBridge(f *sideFiles, a asker) (*bridge, error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return nil, fmt.Errorf("cannot make a capability: %w", err)
 	}
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: f.socket, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for delegates: %w", err)
 	}
 	// The folder is closed to others already; the socket is, too.
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := f.ShareSocket(socketFile); err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("cannot protect the delegates' socket: %w", err)
 	}

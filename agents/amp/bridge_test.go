@@ -37,18 +37,18 @@ func (l *listener) next() string {
 // newListener serves a bridge until the test ends.
 func newListener(t *testing.T) *listener {
 	t.Helper()
-	f, err := newFiles("/bin/true")
+	f, err := newFiles("/bin/true", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &listener{t: t, heard: make(chan string, 100)}
-	if l.b, err = newBridge(f.socket, l); err != nil {
+	if l.b, err = newBridge(f, l); err != nil {
 		t.Fatal(err)
 	}
 	l.b.start()
 	t.Cleanup(func() {
 		l.b.close()
-		f.remove()
+		f.Remove()
 	})
 	return l
 }

@@ -284,7 +284,7 @@ func (c *conn) Close() error {
 		err = p.Close()
 	}
 	c.bridge.close()
-	c.files.remove()
+	c.files.Remove()
 	return err
 }
 

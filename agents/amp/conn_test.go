@@ -178,7 +178,7 @@ func TestCloseAtRest(t *testing.T) {
 	if err := c.Send(t.Context(), prompt("late")); protocol.CodeOf(err) != protocol.CodeAgentNotRunning {
 		t.Errorf("a prompt after the end was answered with %v", err)
 	}
-	if _, err := os.Stat(c.files.dir); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(c.files.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
@@ -275,11 +275,11 @@ func TestGarbageBeforeTheFirstFrame(t *testing.T) {
 // The side files are the server's user's alone, and the last rule catches all
 // that the user's rules do not reject.
 func TestSection5Settings(t *testing.T) {
-	f, err := newFiles("/bin/true")
+	f, err := newFiles("/bin/true", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.remove()
+	defer f.Remove()
 	user := filepath.Join(t.TempDir(), "settings.json")
 	if err := os.WriteFile(user, []byte(`{"amp.permissions":[{"tool":"Bash","action":"reject","matches":{"cmd":"rm*"}},{"tool":"*","action":"ask"},{"tool":"Bash","action":"allow"}],
 		"amp.dangerouslyAllowAll":true,"amp.network.timeout":9,"amp.mcpServers":{"mine":{"command":"a"}}}`), 0o600); err != nil {
@@ -296,7 +296,7 @@ func TestSection5Settings(t *testing.T) {
 	want(t, got, `"amp.dangerouslyAllowAll":false`, `"amp.network.timeout":9`, `"matches":{"cmd":"rm*"}`, `{"tool":"Read","action":"allow"}`,
 		`{"tool":"*","action":"delegate","to":"`+f.delegate+`"}]`, `"lab":{"command":"node"}`, `"mine":{"command":"a"}`)
 	wantNone(t, got, `"action":"ask"`, `{"tool":"Bash","action":"allow"}`)
-	for path, mode := range map[string]os.FileMode{f.dir: 0o700, f.settings: 0o600} {
+	for path, mode := range map[string]os.FileMode{f.Dir: 0o700, f.settings: 0o400} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s has mode %v (%v)", path, info.Mode(), err)
 		}

@@ -6,46 +6,44 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
-// sideFiles are the files that a connection's processes share, in a folder
-// that only the server's user can enter.
+// sideFiles are the files that a connection's processes share.
 type sideFiles struct {
-	dir string
+	*agents.Handout
+	user *agents.User
 	// settings is Amp's settings file, delegate the program that asks, and
 	// socket where it asks.
 	settings, delegate, socket string
 }
 
-// maxSocket is the longest path of a socket on all systems.
-const maxSocket = 103
+// The names of the files.
+const (
+	settingsFile = "settings.json"
+	socketFile   = "socket"
+)
 
-// newFiles makes the folder, and in it the delegate: a link to executable.
-func newFiles(executable string) (*sideFiles, error) {
-	dir, err := os.MkdirTemp("", "towline-amp-") // made 0700
-	if err == nil && len(dir) > maxSocket-len("/socket") {
-		_ = os.Remove(dir)
-		dir, err = os.MkdirTemp("/tmp", "towline-amp-")
+// newFiles makes the folder, and in it the delegate: a link to executable,
+// which Amp's user must be able to run.
+func newFiles(executable string, u *agents.User) (*sideFiles, error) {
+	if err := u.CheckExecutable(executable); err != nil {
+		return nil, err
 	}
+	h, err := agents.NewHandout(u, name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a folder for Amp's settings: %w", err)
+		return nil, err
 	}
-	d := &sideFiles{
-		dir: dir, settings: filepath.Join(dir, "settings.json"),
-		delegate: filepath.Join(dir, DelegateName), socket: filepath.Join(dir, "socket"),
-	}
+	d := &sideFiles{Handout: h, user: u, settings: h.Path(settingsFile), delegate: h.Path(DelegateName), socket: h.Path(socketFile)}
 	if err := os.Symlink(executable, d.delegate); err != nil {
-		d.remove()
+		d.Remove()
 		return nil, fmt.Errorf("cannot make Amp's delegate: %w", err)
 	}
 	return d, nil
 }
-
-func (d *sideFiles) remove() { _ = os.RemoveAll(d.dir) }
 
 // rule is a permission rule (section 2).
 type rule struct {
@@ -61,12 +59,12 @@ type rule struct {
 // Amp's own rules is reached (section 5).
 func (d *sideFiles) writeSettings(user string, servers map[string]protocol.MCPServer) error {
 	settings := map[string]json.RawMessage{}
-	b, err := os.ReadFile(user)
+	b, err := d.user.ReadFile(user)
 	if err == nil {
 		err = json.Unmarshal(b, &settings)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return protocol.Errorf(protocol.CodeAgentStartFailed, "Amp's settings file in the home folder cannot be read as JSON; correct it, or take it away")
+		return protocol.Errorf(protocol.CodeAgentStartFailed, "Amp's settings file in the home folder cannot be read as JSON, or is not the user's that Amp runs as; correct it, or take it away")
 	}
 	var mine []json.RawMessage
 	for _, raw := range userRules(settings["amp.permissions"]) {
@@ -85,10 +83,7 @@ func (d *sideFiles) writeSettings(user string, servers map[string]protocol.MCPSe
 	if len(servers) > 0 {
 		settings["amp.mcpServers"] = encode(mergeServers(settings["amp.mcpServers"], servers))
 	}
-	if err := os.WriteFile(d.settings, encode(settings), 0o600); err != nil {
-		return fmt.Errorf("cannot write Amp's settings: %w", err)
-	}
-	return nil
+	return d.Write(settingsFile, encode(settings))
 }
 
 // userRules reads a list of rules; what is none has none.

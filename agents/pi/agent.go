@@ -27,6 +27,9 @@ type Options struct {
 	Installation *agents.Installation
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
+	// User is whom Pi runs as; nil means the server's own user. Its home takes
+	// the place of the one in Environ.
+	User *agents.User
 	// StateDir is the server's state folder, for sweeping leftovers.
 	StateDir string
 	// Log gets what an operator should know; the zero value is silent.
@@ -54,6 +57,8 @@ func New(o Options) *Agent {
 	if o.Environ == nil {
 		o.Environ = os.Environ
 	}
+	server := o.Environ
+	o.Environ = func() []string { return o.User.Environ(server()) }
 	return &Agent{o: o}
 }
 
@@ -108,7 +113,7 @@ func (a *Agent) knownModels() []protocol.Model {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.models == nil {
-		return readModels(configuredModels(a.o.Environ()))
+		return readModels(configuredModels(a.o.Environ(), a.o.User))
 	}
 	return slices.Clone(a.models)
 }
@@ -142,7 +147,12 @@ func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgr
 }
 
 // Check refuses options that Pi does not have.
-func (a *Agent) Check(s agents.Start) error { return checkStart(s) }
+func (a *Agent) Check(s agents.Start) error {
+	if err := checkStart(s); err != nil {
+		return err
+	}
+	return a.o.User.CheckDirectory(s.Directory)
+}
 
 // Replay returns a fresh replay.
 func (a *Agent) Replay() agents.Replay { return newReplay() }
@@ -150,15 +160,21 @@ func (a *Agent) Replay() agents.Replay { return newReplay() }
 // Open starts Pi with the gate. A process that answers but has no gate would
 // run every call unasked, so it is ended before it takes a prompt.
 func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
-	if err := checkStart(s); err != nil {
+	if err := a.Check(s); err != nil {
 		return nil, err
 	}
 	e, err := a.find()
 	if err != nil {
 		return nil, err
 	}
-	files, err := writeFiles(s.SystemPrompt)
+	if err := a.o.User.CheckExecutable(e.Path); err != nil {
+		return nil, err
+	}
+	files, err := writeFiles(s.SystemPrompt, a.o.User)
 	if err != nil {
+		if protocol.CodeOf(err) != protocol.CodeInternal {
+			return nil, err
+		}
 		a.o.Log.Error().Err(err).Msg("Cannot prepare Pi")
 		return nil, protocol.Errorf(protocol.CodeAgentStartFailed, "the files that Pi needs could not be written to the temporary folder; look whether it is full or read-only")
 	}
@@ -166,13 +182,13 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	stdio, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{
 			Path: e.Path, Args: args(s, files), Dir: s.Directory, Env: environment(a.o.Environ(), s.Env),
-			SessionID: s.SessionID, StateDir: a.o.StateDir,
+			SessionID: s.SessionID, StateDir: a.o.StateDir, Credential: a.o.User.Credential(),
 		},
 		Translator: t, Version: agents.PackageVersion(e.Path), KeepRaw: s.KeepRaw, MaxLine: maxLine,
 		Ending: [][]byte{[]byte(`{"type":"abort"}`)},
 	})
 	if err != nil {
-		files.remove()
+		files.Remove()
 		return nil, err
 	}
 	c := &conn{Stdio: stdio, files: files}
@@ -194,6 +210,6 @@ type conn struct {
 // Close ends the process and removes its files.
 func (c *conn) Close() error {
 	err := c.Stdio.Close()
-	c.files.remove()
+	c.files.Remove()
 	return err
 }

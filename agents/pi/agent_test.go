@@ -86,7 +86,7 @@ func TestOpenAndTurn(t *testing.T) {
 		}
 	}
 	finish(t, conn)
-	if _, err := os.Stat(files.dir); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(files.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 	if m := a.Info(t.Context()).Models; len(m) != 2 || m[1].ID != "fake/two" || len(m[1].Efforts) == 0 {

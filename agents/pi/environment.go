@@ -70,13 +70,13 @@ func configDir(environ []string) string {
 
 // configuredModels are the models of the user's own providers (section 1). A
 // file that cannot be read has none; Pi itself will tell why.
-func configuredModels(environ []string) []model {
+func configuredModels(environ []string, u *agents.User) []model {
 	var config struct {
 		Providers map[string]struct {
 			Models []model `json:"models"`
 		} `json:"providers"`
 	}
-	b, err := os.ReadFile(filepath.Join(configDir(environ), "models.json"))
+	b, err := u.ReadFile(filepath.Join(configDir(environ), "models.json"))
 	if err != nil || json.Unmarshal(b, &config) != nil {
 		return nil
 	}

@@ -44,18 +44,19 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 		claude.New(claude.Options{
 			Locator: locator, Installation: install, Environ: environ, User: user, StateDir: dir, Log: log,
 		}),
+		amp.New(amp.Options{
+			Locator: locator, Installation: installAmp, Environ: environ, User: user, StateDir: dir, Log: log,
+		}),
+		pi.New(pi.Options{
+			Locator: locator, Installation: installPi, Environ: environ, User: user, StateDir: dir, Log: log,
+		}),
 	}, terminals...)
-	// These run as the server's own user alone, so they are left out where
-	// another one is wanted.
+	// These run one process for all sessions, in folders below the state folder,
+	// which only the server's own user can enter. So they are left out where
+	// another user is wanted.
 	own := []agents.Agent{
 		codex.New(codex.Options{
 			Locator: locator, Installation: installCodex, Environ: environ, StateDir: dir, Log: log,
-		}),
-		amp.New(amp.Options{
-			Locator: locator, Installation: installAmp, Environ: environ, StateDir: dir, Log: log,
-		}),
-		pi.New(pi.Options{
-			Locator: locator, Installation: installPi, Environ: environ, StateDir: dir, Log: log,
 		}),
 		opencode.New(opencode.Options{
 			Locator: locator, Installation: installOpenCode, Environ: environ, StateDir: dir, Log: log,

@@ -114,6 +114,9 @@ func (s *server) adoptProcesses() error {
 	if killed > 0 {
 		s.log.Warn().Int("processes", killed).Msg("Ended agents' processes that an earlier server left")
 	}
+	if swept := agents.SweepHandouts(); swept > 0 {
+		s.log.Info().Int("folders", swept).Msg("Removed agents' temporary folders that an earlier server left")
+	}
 	return nil
 }
 
