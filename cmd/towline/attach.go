@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,7 +13,7 @@ import (
 
 func newAttach(t *terminal) *cobra.Command {
 	var after, view string
-	var noFollow, live bool
+	var noFollow, live, raw bool
 	cmd := &cobra.Command{
 		Use:   "attach SESSION",
 		Short: "Show a session as it goes on, and take part in it",
@@ -26,6 +27,7 @@ func newAttach(t *terminal) *cobra.Command {
 	cmd.Flags().StringVar(&view, "view", "full", "full, items (no deltas) or asks")
 	cmd.Flags().BoolVar(&noFollow, "no-follow", false, "print what there is and stop")
 	cmd.Flags().BoolVar(&live, "terminal", false, "show the program's live terminal instead; Ctrl-] q leaves")
+	cmd.Flags().BoolVar(&raw, "raw", false, "with --terminal: let through what the program does beside its screen, too, such as titles and the clipboard")
 	cmd.MarkFlagsMutuallyExclusive("terminal", "after")
 	cmd.MarkFlagsMutuallyExclusive("terminal", "view")
 	cmd.MarkFlagsMutuallyExclusive("terminal", "no-follow")
@@ -38,8 +40,11 @@ func newAttach(t *terminal) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if raw && !live {
+			return usage(errors.New("--raw goes with --terminal"))
+		}
 		if live {
-			return attachTerminal(cmd.Context(), t, client, args[0])
+			return attachTerminal(cmd.Context(), t, client, args[0], raw)
 		}
 		s, err := client.Attach(cmd.Context(), args[0], clientlib.AttachOptions{After: cursor, View: protocol.View(view)})
 		if err != nil {

@@ -35,6 +35,8 @@ type liveTerminal struct {
 	remote   *clientlib.Terminal
 	// raw is the person's terminal; nil if input or output is none.
 	raw *os.File
+	// filter is between the program and the person's terminal; nil for none.
+	filter *screenFilter
 	// prefixed tells that the prefix key was pressed.
 	prefixed bool
 	// refused is the last refusal that was shown, so that each is shown once.
@@ -50,8 +52,11 @@ type shown struct {
 
 // attachTerminal shows a live terminal until the person leaves or the program
 // ends, whose exit code it returns.
-func attachTerminal(ctx context.Context, t *terminal, client *clientlib.Client, session string) error {
+func attachTerminal(ctx context.Context, t *terminal, client *clientlib.Client, session string, raw bool) error {
 	l := &liveTerminal{terminal: t}
+	if isTerminal(t.out) && !raw {
+		l.filter = &screenFilter{}
+	}
 	var o clientlib.TerminalOptions
 	if isTerminal(t.in) && isTerminal(t.out) {
 		l.raw, _ = t.in.(*os.File)
@@ -148,13 +153,20 @@ func (l *liveTerminal) show(ctx context.Context, s shown) (end bool, err error) 
 		return true, fmt.Errorf("the terminal's stream ended: %w", s.err)
 	}
 	if s.message.Frame == nil {
-		_, err := l.terminal.out.Write(s.message.Bytes)
+		output := s.message.Bytes
+		if l.filter != nil {
+			output = l.filter.pass(output)
+		}
+		_, err := l.terminal.out.Write(output)
 		return false, err
 	}
 	switch f := s.message.Frame; f.Type {
 	case protocol.TerminalExit:
 		l.exit = f
 	case protocol.TerminalGap:
+		if l.filter != nil {
+			l.filter = &screenFilter{} // what it held back is not going on
+		}
 		// What was on the screen is gone: a change of the size makes programs
 		// draw anew.
 		if l.raw != nil {

@@ -65,3 +65,21 @@ func TestTypingIsTakenOver(t *testing.T) {
 	ben.expect("ben\r\n")
 	ada.expect("ben\r\n")
 }
+
+// A program on somebody else's terminal sets no titles on the person's, reads
+// no clipboard and asks nothing, unless the person wants that.
+func TestAttachedTerminalIsFiltered(t *testing.T) {
+	home := serveShell(t)
+	s := onScreen(t, home, "attach", "--terminal", "s1")
+	s.expect("bash-")
+	s.press(`printf '\e[1mb''old\e[0m\e]0;ti''tle\a\e]52;c;?\a\e[6n\e[21tdo''ne\n'` + "\r")
+	s.expect("\x1b[1mbold\x1b[0mdone\r\n")
+	s.press("\x1dq")
+	if code := s.exit(); code != 0 {
+		t.Errorf("left with exit code %d", code)
+	}
+	s = onScreen(t, home, "attach", "--terminal", "--raw", "s1")
+	s.expect("\x1b[1mbold\x1b[0m\x1b]0;title\a\x1b]52;c;?\a\x1b[6n\x1b[21tdone\r\n")
+	s.press("\x1dq")
+	s.exit()
+}
