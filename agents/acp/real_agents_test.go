@@ -19,8 +19,13 @@ type realAgent struct {
 	// resumes tells that the agent remembers a session of one turn in another
 	// process.
 	resumes bool
-	// mode is one that it can switch to.
-	mode string
+	// usual is the mode that it is in, mode one that it can switch to.
+	usual, mode string
+	// model is a model that it can switch to, asked what the model server is
+	// then asked for.
+	model, asked string
+	// credentials is what Info tells of its login.
+	credentials string
 }
 
 // newReal makes an agent of the pinned version of an entry.
@@ -41,7 +46,8 @@ func realGemini(t *testing.T) *realAgent {
 	m := agenttest.NewGemini(t)
 	home := agenttest.GeminiHome(t, m.URL())
 	return &realAgent{
-		Agent: newReal(t, "gemini", home), home: home, on: m.On, mode: "plan",
+		credentials: "found", model: "gemini-3-flash-preview", asked: "gemini-3-flash-preview",
+		Agent: newReal(t, "gemini", home), home: home, on: m.On, usual: "default", mode: "plan",
 		execute: func(command string) agenttest.Block {
 			return agenttest.Use("run_shell_command", map[string]any{"command": command, "description": "scripted"})
 		},
@@ -53,7 +59,8 @@ func realQwen(t *testing.T) *realAgent {
 	m := agenttest.NewQwenChat(t)
 	home := agenttest.QwenHome(t, m.URL())
 	return &realAgent{
-		Agent: newReal(t, "qwen", home), home: home, on: m.On, mode: "plan", resumes: true,
+		credentials: "found", model: "fake-two(openai)", asked: "fake-two",
+		Agent: newReal(t, "qwen", home), home: home, on: m.On, usual: "default", mode: "plan", resumes: true,
 		execute: func(command string) agenttest.Block {
 			return agenttest.Use("run_shell_command", map[string]any{"command": command, "is_background": false, "description": "scripted"})
 		},
@@ -66,9 +73,32 @@ func realClaude(t *testing.T) *realAgent {
 	home := agenttest.NewHome(t, m.URL())
 	home.Vars["IS_SANDBOX"] = "1"
 	return &realAgent{
-		Agent: newReal(t, "claude-agent-acp", home), home: home, on: m.On, mode: "plan", resumes: true,
+		credentials: "found", model: "haiku", asked: "haiku",
+		Agent: newReal(t, "claude-agent-acp", home), home: home, on: m.On, usual: "default", mode: "plan", resumes: true,
 		execute: func(command string) agenttest.Block {
 			return agenttest.Use("Bash", map[string]any{"command": command, "description": "scripted"})
+		},
+	}
+}
+
+// realOpenCode is the OpenCode of the adapter of its own, speaking ACP.
+func realOpenCode(t *testing.T) *realAgent {
+	t.Helper()
+	m := agenttest.NewChat(t)
+	home := agenttest.OpenCodeHome(t, m.URL())
+	e, ok := Find("opencode-acp")
+	if !ok {
+		t.Fatal("there is no entry opencode-acp")
+	}
+	e, err := e.With(installed.OpenCode(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &realAgent{
+		credentials: "unknown", model: "fake/two", asked: "two",
+		Agent: New(Options{Entry: e, Environ: home.Env}), home: home, on: m.On, usual: "build", mode: "plan", resumes: true,
+		execute: func(command string) agenttest.Block {
+			return agenttest.Use("bash", map[string]any{"command": command, "description": "scripted"})
 		},
 	}
 }
@@ -76,7 +106,7 @@ func realClaude(t *testing.T) *realAgent {
 // eachReal runs a test with each of the agents that are proven.
 func eachReal(t *testing.T, test func(t *testing.T, r *realAgent)) {
 	t.Helper()
-	for name, open := range map[string]func(*testing.T) *realAgent{"gemini": realGemini, "qwen": realQwen, "claude": realClaude} {
+	for name, open := range map[string]func(*testing.T) *realAgent{"gemini": realGemini, "qwen": realQwen, "claude": realClaude, "opencode": realOpenCode} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }

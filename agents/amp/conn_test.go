@@ -41,7 +41,13 @@ type reading struct {
 func openFake(t *testing.T, s agents.Start) *reading {
 	t.Helper()
 	s.SessionID, s.Directory = "s1", t.TempDir()
-	c, err := fakeAgent(t).Open(t.Context(), s)
+	return openWith(t, fakeAgent(t), s)
+}
+
+// openWith opens a session of an agent whose CLI is fake.
+func openWith(t *testing.T, a *Agent, s agents.Start) *reading {
+	t.Helper()
+	c, err := a.Open(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

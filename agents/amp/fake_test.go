@@ -73,11 +73,26 @@ func fakeTurn(text string, args []string, interrupts <-chan os.Signal) (code int
 		echo()
 		say(`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"c1","name":"Bash","input":{"cmd":"rm x"}}],"stop_reason":"tool_use"},"parent_tool_use_id":null}`)
 		say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args))
+	case "whoami":
+		echo()
+		args = []string{"home", os.Getenv("HOME"), "settings are", access(args[slices.Index(args, "--settings-file")+1])}
 	default:
 		echo()
 	}
 	say(`{"type":"assistant","message":{"content":[{"type":"text","text":%q}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}},"parent_tool_use_id":null}`, strings.Join(args, " "))
 	return 0, false
+}
+
+// access tells what may be done with a file.
+func access(path string) string {
+	if _, err := os.ReadFile(path); err != nil {
+		return err.Error()
+	}
+	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+		_ = f.Close()
+		return "mine to write"
+	}
+	return "mine to read and not to write"
 }
 
 // fakeTool runs the delegate that the settings name, and tells the result.

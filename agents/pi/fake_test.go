@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -53,11 +54,28 @@ func fakePi(args []string) int {
 			fmt.Fprintln(os.Stderr, "out of memory")
 			return 7
 		}
-		said, err := json.Marshal(strings.Join(args, " ") + "\n" + strings.Join(os.Environ(), "\n"))
+		environ := os.Environ()
+		if os.Getenv("FAKE") == "whoami" {
+			environ = append(environ, "GATE="+access(args, "-e"), "PROMPT="+access(args, "--append-system-prompt"))
+		}
+		said, err := json.Marshal(strings.Join(args, " ") + "\n" + strings.Join(environ, "\n"))
 		if err != nil {
 			return 9
 		}
 		fmt.Printf(`{"type":"agent_start"}`+"\n"+`{"type":"message_end","message":{"role":"assistant","content":[{"type":"text","text":%s}],"stopReason":"stop"}}`+"\n"+`{"type":"agent_end"}`+"\n", said)
 	}
 	return 0
+}
+
+// access tells what may be done with the file that a flag names.
+func access(args []string, flag string) string {
+	path := args[slices.Index(args, flag)+1]
+	if _, err := os.ReadFile(path); err != nil {
+		return err.Error()
+	}
+	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+		_ = f.Close()
+		return "write"
+	}
+	return "read"
 }

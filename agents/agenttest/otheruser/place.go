@@ -1,0 +1,82 @@
+// Package otheruser brings another user of the operating system to tests of
+// agents that run as one. Only root can: others' tests are skipped.
+package otheruser
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/towline-dev/towline/agents"
+)
+
+// Place is where the user nobody can work.
+type Place struct {
+	User *agents.User
+	// Dir belongs to the user and is closed to others.
+	Dir string
+	// Bin holds executables; everyone can run them.
+	Bin string
+}
+
+// NewPlace makes a place, which is removed with the test. Without root, the
+// test is skipped.
+func NewPlace(t testing.TB) Place {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run processes as another user")
+	}
+	u, err := agents.LookupUser("nobody")
+	ok(t, err)
+	root, err := os.MkdirTemp("", "towline-user-")
+	ok(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	ok(t, os.Chmod(root, 0o755)) //nolint:gosec // the other user shall enter it
+	p := Place{User: u, Dir: filepath.Join(root, "work"), Bin: filepath.Join(root, "bin")}
+	ok(t, os.Mkdir(p.Dir, 0o700))
+	p.Own(t, p.Dir)
+	ok(t, os.Mkdir(p.Bin, 0o755)) //nolint:gosec // as above
+	return p
+}
+
+// Own makes a file or folder the user's.
+func (p Place) Own(t testing.TB, path string) {
+	t.Helper()
+	c := p.User.Credential()
+	ok(t, os.Chown(path, int(c.Uid), int(c.Gid)))
+}
+
+// WantOwned checks that a file is the user's.
+func (p Place) WantOwned(t testing.TB, info fs.FileInfo) {
+	t.Helper()
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || owner.Uid != p.User.Credential().Uid {
+		t.Errorf("%s is not the user's", info.Name())
+	}
+}
+
+// Install puts a copy of an executable into Bin and returns its path.
+func (p Place) Install(t testing.TB, executable, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(executable)
+	ok(t, err)
+	path := filepath.Join(p.Bin, name)
+	ok(t, os.WriteFile(path, b, 0o755)) //nolint:gosec // the other user shall run it
+	return path
+}
+
+// Self puts a copy of the running test binary into Bin and returns its path.
+func (p Place) Self(t testing.TB, name string) string {
+	t.Helper()
+	self, err := os.Executable()
+	ok(t, err)
+	return p.Install(t, self, name)
+}
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
