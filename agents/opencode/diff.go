@@ -113,7 +113,7 @@ func (t *translator) turnChanges(m nativeMessage, o *output) {
 		return
 	}
 	t.diffs.told = m.ID
-	item := protocol.Item{ID: "changes:" + m.ID, Kind: protocol.KindStatus}
+	item := protocol.Item{ID: "changes:" + m.ID, Kind: protocol.KindStatus, Status: protocol.ItemInProgress, Content: []protocol.Part{}}
 	o.emit(&protocol.ItemStarted{Item: item})
 	item.Status = protocol.ItemDone
 	item.Content = changesContent(summary.Diffs)

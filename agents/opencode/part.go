@@ -162,6 +162,7 @@ func (t *translator) start(p *part, o *output) {
 	}
 	p.started = true
 	item := p.item
+	item.Status, item.Content = protocol.ItemInProgress, []protocol.Part{}
 	if item.Tool != nil {
 		tool := *item.Tool
 		item.Tool = &tool
