@@ -52,7 +52,7 @@ fuzz:
 
 # Writes golden files anew; look at the difference before committing it.
 golden:
-	go test ./protocol/... ./agents/... ./cmd/... -update
+	go test -short ./protocol $(addprefix ./agents/,acp amp claude codex opencode pi) ./cmd/towline ./cmd/towline/conformance -update
 
 $(LINT):
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

@@ -41,18 +41,20 @@ func finish(t *testing.T, conn agents.Conn) {
 // with each event and may return a command to send.
 func runTurn(t *testing.T, conn agents.Conn, id, text string, act func(protocol.Data) agents.Command) string {
 	t.Helper()
-	if err := conn.Send(t.Context(), say(id, text)); err != nil {
+	checked, prompt := recordings.Checker(t), say(id, text)
+	checked.Sent(prompt)
+	if err := conn.Send(t.Context(), prompt); err != nil {
 		t.Fatal(err)
 	}
-	events := until(t, conn, protocol.TypeTurnEnded, act)
-	c := newChecker(t)
-	for _, d := range events {
-		c.see(d)
-	}
-	if c.unparsed > 0 || len(c.open) > 0 {
-		t.Errorf("%d frames are unparsed, and open are %v", c.unparsed, c.open)
-	}
-	return ndjson(t, events)
+	return ndjson(t, until(t, conn, protocol.TypeTurnEnded, func(d protocol.Data) agents.Command {
+		checked.See(d)
+		if act == nil {
+			return nil
+		}
+		c := act(d)
+		checked.Sent(c)
+		return c
+	}))
 }
 
 func until(t *testing.T, conn agents.Conn, last protocol.EventType, act func(protocol.Data) agents.Command) []protocol.Data {

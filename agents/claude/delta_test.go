@@ -33,7 +33,7 @@ func slowDelta(frame []byte) (streamDelta, bool) {
 // The quick way and the general way read the same of every recorded delta.
 func TestScanDeltaOfCaptures(t *testing.T) {
 	quick := 0
-	for name, lines := range captures(t) {
+	for name, lines := range recordings.Lines(t) {
 		for _, line := range lines {
 			var l struct {
 				Frame json.RawMessage `json:"frame"`

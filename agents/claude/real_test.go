@@ -75,11 +75,12 @@ func drive(t *testing.T, conn agents.Conn, s agenttest.Scenario, markers map[str
 		}
 	}
 	p := &agents.Prompt{PromptID: "m1", Content: []agents.Content{{Part: protocol.TextPart(s.Steps[0].Text + markers[s.Steps[0].Script])}}}
+	checked := recordings.Checker(t)
+	checked.Sent(p)
 	if err := conn.Send(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	var events []protocol.Data
-	checked := newChecker(t)
 	for {
 		reports, err := conn.Recv()
 		if err != nil {
@@ -88,8 +89,9 @@ func drive(t *testing.T, conn agents.Conn, s agenttest.Scenario, markers map[str
 		for _, r := range reports {
 			for _, d := range r.Events {
 				events = append(events, d)
-				checked.see(d)
+				checked.See(d)
 				if c := consent(d, answers); c != nil {
+					checked.Sent(c)
 					if err := conn.Send(t.Context(), c); err != nil {
 						t.Fatal(err)
 					}

@@ -272,8 +272,7 @@ func TestSection6UsageAndCost(t *testing.T) {
 }
 
 func TestSection6CostOfAFork(t *testing.T) {
-	events, _ := play(t, captures(t)["resume-after-kill"])
-	for _, d := range events {
+	for _, d := range recordings.Events(t, "resume-after-kill", recordings.Lines(t)["resume-after-kill"]) {
 		if e, ok := d.(*protocol.TurnEnded); ok && *e.CostUSD > 0.0017 {
 			t.Errorf("a turn cost %g: it counts what was before the fork", *e.CostUSD)
 		}

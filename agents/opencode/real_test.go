@@ -11,6 +11,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/captures"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -58,8 +59,17 @@ type talk struct {
 	events  []protocol.Data
 	// at is how far await has looked.
 	at      int
-	checked *checker
+	checked *captures.Checker
 	native  string
+}
+
+// cutShort are the rules that a test breaks which interrupts a turn or kills
+// the process.
+var cutShort = []captures.Exception{
+	{Rule: captures.AsksEndInTurn, Reason: "the session withdraws what an interrupt leaves"},
+	{Rule: captures.TurnsEnd, Reason: "the session ends what a process leaves"},
+	{Rule: captures.ItemsEnd, Reason: "the session ends what a process leaves"},
+	{Rule: captures.AsksEnd, Reason: "the session ends what a process leaves"},
 }
 
 // open opens a session and follows it.
@@ -69,7 +79,7 @@ func (r *real) open(t *testing.T, s agents.Start) *talk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &talk{Conn: conn, t: t, reports: make(chan []agents.Report, 1024), checked: newChecker(t)}
+	k := &talk{Conn: conn, t: t, reports: make(chan []agents.Report, 1024), checked: recordings.Checker(t, cutShort...)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -111,7 +121,7 @@ func (k *talk) await(kind protocol.EventType, fits func(protocol.Data) bool) pro
 			for _, r := range reports {
 				for _, d := range r.Events {
 					k.events = append(k.events, d)
-					k.checked.see(d)
+					k.checked.See(d)
 				}
 			}
 		case <-limit:
@@ -124,9 +134,9 @@ func (k *talk) await(kind protocol.EventType, fits func(protocol.Data) bool) pro
 func (k *talk) send(c agents.Command) {
 	k.t.Helper()
 	if p, ok := c.(*agents.Prompt); ok {
-		k.checked.turn = true
 		p.PromptID = "m1"
 	}
+	k.checked.Sent(c)
 	if err := k.Send(k.t.Context(), c); err != nil {
 		k.t.Fatal(err)
 	}
@@ -255,7 +265,7 @@ func (k *talk) awaitAny(fits func(protocol.Data) bool) protocol.Data {
 			for _, r := range reports {
 				for _, d := range r.Events {
 					k.events = append(k.events, d)
-					k.checked.see(d)
+					k.checked.See(d)
 				}
 			}
 		case <-time.After(60 * time.Second):

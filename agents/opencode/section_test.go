@@ -473,7 +473,7 @@ func TestSection6CommandOutput(t *testing.T) {
 
 // No event makes the translator panic or report what is not valid.
 func FuzzNative(f *testing.F) {
-	for _, lines := range captures(f) {
+	for _, lines := range recordings.Lines(f) {
 		for i, line := range lines {
 			if i%29 == 0 {
 				f.Add([]byte(line))
