@@ -130,7 +130,7 @@ func qwen() Entry {
 	// Its model can be changed (TestRealModel), but nothing lists its models
 	// before the first session, so the conformance suite does not show it.
 	c.Reasoning, c.Diffs, c.CommandOutput, c.Plan, c.Files = true, true, true, true, true
-	c.Always, c.Images, c.Resume, c.Modes, c.Usage = true, true, true, true, true
+	c.Always, c.Images, c.Resume, c.Modes, c.MCP, c.Usage = true, true, true, true, true, true
 	return Entry{
 		Name: "qwen", Title: "Qwen Code", Command: []string{"qwen", "--acp"},
 		Env:  map[string]string{"QWEN_TELEMETRY_ENABLED": "false"},
@@ -142,7 +142,7 @@ func qwen() Entry {
 
 func claudeAdapter() Entry {
 	c := basic()
-	c.Reasoning, c.Diffs, c.CommandOutput, c.Questions, c.Plan = true, true, true, true, true
+	c.Reasoning, c.Diffs, c.CommandOutput, c.Questions, c.Plan, c.MCP = true, true, true, true, true, true
 	c.Always, c.Images, c.Files, c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true, true, true, true
 	return Entry{
 		Name: "claude-agent-acp", Title: "Claude Agent (ACP adapter)", Aliases: []string{"claude"}, Command: []string{"claude-agent-acp"},

@@ -134,6 +134,8 @@ func ampTool(d Do) Call {
 		return Call{"read_web_page", object{"url": d.URL}}
 	case "subagent":
 		return Call{"Task", object{"prompt": d.Text, "description": "Scripted task"}}
+	case "mcp":
+		return Call{"mcp__" + d.Server + "__" + d.Tool, d.Input}
 	}
 	panic(fmt.Sprintf("no tool of Amp does %q", d.Kind))
 }

@@ -36,6 +36,8 @@ func openCodeTool(d Do) Call {
 		return Call{"todowrite", object{"todos": todos}}
 	case "subagent":
 		return Call{"task", object{"description": "Scripted task", "prompt": d.Text, "subagent_type": "general"}}
+	case "mcp":
+		return Call{d.Server + "_" + d.Tool, d.Input}
 	}
 	panic(fmt.Sprintf("no tool of OpenCode does %q", d.Kind))
 }

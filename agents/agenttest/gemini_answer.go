@@ -114,6 +114,8 @@ func geminiTool(d Do) Call {
 			todos[i] = object{"description": text, "status": status}
 		}
 		return Call{"write_todos", object{"todos": todos}}
+	case "mcp":
+		return Call{"mcp_" + d.Server + "_" + d.Tool, d.Input}
 	}
 	panic(fmt.Sprintf("no tool of the Gemini CLI does %q", d.Kind))
 }

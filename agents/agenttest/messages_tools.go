@@ -42,6 +42,8 @@ func claudeTool(d Do) Call {
 		return Call{"Agent", object{
 			"description": "Scripted task", "prompt": d.Text, "subagent_type": "general-purpose", "run_in_background": false,
 		}}
+	case "mcp":
+		return Call{"mcp__" + d.Server + "__" + d.Tool, d.Input}
 	}
 	panic(fmt.Sprintf("no tool of the Claude Code CLI does %q", d.Kind))
 }

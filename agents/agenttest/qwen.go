@@ -33,6 +33,8 @@ func qwenTool(d Do) Call {
 			todos[i] = object{"id": fmt.Sprint(i), "content": text, "status": status}
 		}
 		return Call{"todo_write", object{"todos": todos}}
+	case "mcp":
+		return Call{"mcp__" + d.Server + "__" + d.Tool, d.Input}
 	}
 	panic(fmt.Sprintf("no tool of Qwen Code does %q", d.Kind))
 }

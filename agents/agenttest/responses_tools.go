@@ -51,6 +51,8 @@ func codexTool(d Do) Call {
 		return Call{"update_plan", object{"plan": steps}}
 	case "subagent":
 		return Call{agentsSpace + spawnTool, object{"message": d.Text}}
+	case "mcp":
+		return Call{"mcp__" + d.Server + "/" + d.Tool, d.Input}
 	}
 	panic(fmt.Sprintf("no tool of Codex does %q", d.Kind))
 }

@@ -58,7 +58,8 @@ type Call struct {
 
 // Do is a tool call that says what shall happen, not how the agent calls it.
 type Do struct {
-	// Kind is execute, read, write, edit, fetch, ask, plan, todo or subagent.
+	// Kind is execute, read, write, edit, fetch, ask, plan, todo, subagent or
+	// mcp.
 	Kind string
 	// Command is what execute runs in a shell.
 	Command string
@@ -75,6 +76,9 @@ type Do struct {
 	// Options are the answers that ask offers, at least two, or the entries
 	// of a todo list; the first of those is under way.
 	Options []string
+	// Server and Tool name what mcp calls, with Input.
+	Server, Tool string
+	Input        any
 }
 
 // InDir returns the rounds with the paths of their tool calls put into dir.

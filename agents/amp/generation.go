@@ -52,7 +52,7 @@ func (g generation) capabilities() protocol.Capabilities {
 	both.Diffs, both.CommandOutput = true, true
 	both.Permissions, both.DenyMessage, both.Always = true, true, true
 	both.Images, both.Files = true, true
-	both.Interrupt, both.Steer = true, true
+	both.Interrupt, both.Steer, both.MCP = true, true, true
 	return both
 }
 

@@ -31,11 +31,13 @@ func claudeACP() Adapter {
 }
 
 // acpLeftOut are scenarios that an agent cannot pass, by agent and name, with
-// the reason. They prove no capability.
+// the reason. What they prove is proven by others, or they prove nothing.
 var acpLeftOut = map[string]string{
-	"gemini model_cut":  "it fails the turn and does not ask the model again",
-	"qwen model_cut":    "it fails the turn and does not ask the model again",
-	"qwen model_broken": "it asks a broken model again for minutes",
+	"gemini model_cut":         "it fails the turn and does not ask the model again",
+	"qwen model_cut":           "it fails the turn and does not ask the model again",
+	"qwen model_broken":        "it asks a broken model again for minutes",
+	"qwen mcp_ask":             "its permission does not name the tool, nor the server that has it",
+	"claude-agent-acp mcp_ask": "its permission does not say that it is one for a server's tool",
 }
 
 // overACP drives an agent over ACP.

@@ -22,9 +22,6 @@ type Adapter struct {
 	// Scenarios are what the agent is tested with; nil means all of
 	// agenttest.Scenarios, for an agent whose model is scripted.
 	Scenarios []agenttest.Scenario
-	// Elsewhere names, by capability, the tests that prove what no scenario
-	// can.
-	Elsewhere map[string]string
 }
 
 // Claimed are the scenarios that an agent with these capabilities must pass, in

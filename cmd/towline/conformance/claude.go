@@ -9,10 +9,9 @@ import (
 // claudeCode drives Claude Code.
 func claudeCode() Adapter {
 	return Adapter{
-		Name:      "claude",
-		About:     "Claude Code " + agents.ClaudeVersion + ", over its stream-json protocol",
-		Elsewhere: map[string]string{"mcp": "TestClaudeMCP"},
-		New:       func() agents.Agent { return claude.New(claude.Options{}) },
+		Name:  "claude",
+		About: "Claude Code " + agents.ClaudeVersion + ", over its stream-json protocol",
+		New:   func() agents.Agent { return claude.New(claude.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {
 			m := agenttest.NewMessages(t)
 			home := agenttest.NewHome(t, m.URL())

@@ -9,10 +9,9 @@ import (
 // openAICodex drives Codex, with a process of each scenario's own.
 func openAICodex() Adapter {
 	return Adapter{
-		Name:      "codex",
-		About:     "Codex " + agents.CodexVersion + ", over its app-server, one for all sessions",
-		Elsewhere: map[string]string{"mcp": "TestSharedMCP", "shared_process": "TestSharedProcess"},
-		New:       func() agents.Agent { return codex.New(codex.Options{}) },
+		Name:  "codex",
+		About: "Codex " + agents.CodexVersion + ", over its app-server, one for all sessions",
+		New:   func() agents.Agent { return codex.New(codex.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {
 			m := agenttest.NewResponses(t)
 			home := agenttest.CodexHome(t, m.URL())

@@ -11,11 +11,15 @@ import (
 
 // driver plays a scenario as a client of a session.
 type driver struct {
-	t       agenttest.T
-	server  *Server
-	place   *Place
-	format  protocol.Format
-	scripts map[string]*agenttest.Script
+	t        agenttest.T
+	server   *Server
+	place    *Place
+	scenario *agenttest.Scenario
+	format   protocol.Format
+	scripts  map[string]*agenttest.Script
+	// beside is the agent's process of the session that was left for another
+	// one beside it; 0 for none.
+	beside int
 	*Recorder
 }
 
@@ -23,23 +27,32 @@ type driver struct {
 // are registered.
 func drive(t agenttest.T, server *Server, p *Place, s *agenttest.Scenario, format protocol.Format) *driver {
 	t.Helper()
-	d := &driver{t: t, server: server, place: p, format: format, scripts: map[string]*agenttest.Script{}}
+	d := &driver{t: t, server: server, place: p, scenario: s, format: format, scripts: map[string]*agenttest.Script{}}
 	for name, rounds := range s.Scripts {
 		d.scripts[name] = p.Model.On(name, agenttest.InDir(p.Dir, rounds)...)
 	}
-	var req protocol.SessionCreate
-	if s.PlanMode {
-		req.Mode = "plan"
-	}
-	d.attach(server.Create(p, req), s.Allow)
+	d.begin()
 	return d
 }
 
+// begin makes a session as the scenario wants it, and attaches to it.
+func (d *driver) begin() {
+	d.t.Helper()
+	var req protocol.SessionCreate
+	if d.scenario.PlanMode {
+		req.Mode = "plan"
+	}
+	if d.scenario.Sums {
+		req.MCP = sums(d.t)
+	}
+	d.attach(d.server.Create(d.place, req))
+}
+
 // attach makes a session the one that steps are about.
-func (d *driver) attach(session string, allow bool) {
+func (d *driver) attach(session string) {
 	d.t.Helper()
 	d.Recorder = Record(d.t, d.server.Client, session, d.format)
-	if !allow {
+	if !d.scenario.Allow {
 		return
 	}
 	r := d.Recorder
@@ -79,6 +92,13 @@ func (d *driver) step(s *agenttest.Step) {
 		ok(d.t, syscall.Kill(started.Data.(*protocol.AgentStarted).PID, syscall.SIGKILL))
 	case agenttest.StepFork:
 		d.fork()
+	case agenttest.StepBeside:
+		d.beside = last[*protocol.AgentStarted](d.Recorder).PID
+		d.begin()
+	case agenttest.StepOneProcess:
+		if pid := last[*protocol.AgentStarted](d.Recorder).PID; pid != d.beside || pid == 0 {
+			d.t.Errorf("the session's agent is the process %d, and that of the session beside it %d", pid, d.beside)
+		}
 	case agenttest.StepModel, agenttest.StepMode:
 		ok(d.t, d.Configure(ctx, d.change(s.Kind)))
 	default:
@@ -121,7 +141,7 @@ func (d *driver) fork() {
 	if copied.ForkedOf != d.Session() {
 		d.t.Errorf("the copy says that it is one of %q", copied.ForkedOf)
 	}
-	d.attach(copied.ID, d.OnEvent != nil)
+	d.attach(copied.ID)
 }
 
 // change is the change to the agent's second model, or mode.

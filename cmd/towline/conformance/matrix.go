@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/towline-dev/towline/agents/agenttest"
 )
 
 // mark is a capability in the document.
@@ -42,7 +40,7 @@ var marks = []mark{
 }
 
 // Matrix writes the document of what the agents do, from their claims and the
-// tests that prove these. A claim that nothing proves is an error, and so is
+// scenarios that prove these. A claim that nothing proves is an error, and so is
 // a capability that the document does not know.
 func Matrix(adapters ...Adapter) (string, error) {
 	var b strings.Builder
@@ -80,16 +78,13 @@ What each agent does, as ` + "`GET /v1/agents`" + ` tells it. A mark is set only
 	return b.String(), checkMarks(adapters)
 }
 
-// proofs are the scenarios and tests that prove a capability of the agent.
+// proofs are the scenarios that prove a capability of the agent.
 func (a Adapter) proofs(capability string) map[string]bool {
 	by := map[string]bool{}
 	for _, s := range a.Claimed(a.New().Capabilities()) {
 		if slices.Contains(s.Proves, capability) {
 			by[s.Name] = true
 		}
-	}
-	if test, ok := a.Elsewhere[capability]; ok && agenttest.NotByScenario[capability] != "" {
-		by[test] = true
 	}
 	return by
 }

@@ -5,11 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+
+	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/protocol"
 )
 
 // MCPVariable is set in the environment of this program when it shall be an MCP
 // server and nothing else: see ServeMCP.
 const MCPVariable = "TOWLINE_MCP_SUMS"
+
+// sums are the MCP servers of a session that gets one: this program.
+func sums(t agenttest.T) map[string]protocol.MCPServer {
+	t.Helper()
+	self, err := os.Executable()
+	ok(t, err)
+	return map[string]protocol.MCPServer{"sums": {Command: self, Env: map[string]string{MCPVariable: "1"}}}
+}
 
 // mcpRequest is a request as the server reads it; notifications have no id.
 type mcpRequest struct {

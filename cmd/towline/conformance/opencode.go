@@ -9,10 +9,9 @@ import (
 // openCode drives OpenCode, with a server of each scenario's own.
 func openCode() Adapter {
 	return Adapter{
-		Name:      "opencode",
-		About:     "OpenCode " + agents.OpenCodeVersion + ", over its HTTP server, one for all sessions",
-		Elsewhere: map[string]string{"mcp": "TestSharedMCP", "shared_process": "TestSharedProcess"},
-		New:       func() agents.Agent { return opencode.New(opencode.Options{}) },
+		Name:  "opencode",
+		About: "OpenCode " + agents.OpenCodeVersion + ", over its HTTP server, one for all sessions",
+		New:   func() agents.Agent { return opencode.New(opencode.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {
 			m := agenttest.NewChat(t)
 			home := agenttest.OpenCodeHome(t, m.URL())

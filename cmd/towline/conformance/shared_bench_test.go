@@ -17,9 +17,9 @@ const extraSessions = 10
 // BenchmarkSharedSession is the resident memory that one more session, with
 // one turn behind it, takes of the agent's shared process.
 func BenchmarkSharedSession(b *testing.B) {
-	for _, agent := range sharing {
-		b.Run(agent.name, func(b *testing.B) {
-			p := place(b, agent.name)
+	for _, agent := range []string{"codex", "opencode"} {
+		b.Run(agent, func(b *testing.B) {
+			p := place(b, agent)
 			s := conformance.Serve(b, p.Agent)
 			script := p.Model.On("hello", agenttest.Play(agenttest.Say("Hello.")))
 			for b.Loop() {

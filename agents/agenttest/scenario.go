@@ -9,7 +9,7 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
-// Scenario is one conversation that every agent is tested with, as data: what
+// Scenario is one conversation that every agent is driven through, as data: what
 // the scripted model does, what the client does, and what must come of it. It
 // names no agent and no model protocol, so the same scenario runs on all.
 //
@@ -24,6 +24,9 @@ type Scenario struct {
 	Files map[string]string
 	// PlanMode begins the session in the agent's plan mode.
 	PlanMode bool
+	// Sums gives the session an MCP server named sums, whose tool add tells
+	// the sum of a and b, as sum=42.
+	Sums bool
 	// Allow lets the client allow every permission as soon as it is asked.
 	Allow bool
 	// Scripts are the model's part, by name. File names in them are relative
@@ -70,6 +73,11 @@ const (
 	StepKill StepKind = "kill"
 	// StepFork forks the session; later steps and wants are the copy's.
 	StepFork StepKind = "fork"
+	// StepBeside makes another session; later steps and wants are that one's.
+	StepBeside StepKind = "beside"
+	// StepOneProcess checks that the session's agent is in the process of the
+	// session that it is beside.
+	StepOneProcess StepKind = "one_process"
 	// StepModel changes to the agent's second model.
 	StepModel StepKind = "model"
 	// StepMode changes to the agent's second mode or permission mode.
@@ -161,16 +169,10 @@ func isWanted(v any, want string) bool {
 	return text == want
 }
 
-// NotByScenario are the capabilities that no scenario proves, and why.
-var NotByScenario = map[string]string{
-	"mcp":            "wants a server program; each agent's own tests bring one",
-	"shared_process": "is how an agent is built, not what a session shows",
-}
-
 // Scenarios are all scenarios.
 func Scenarios() []Scenario {
 	var all []Scenario
-	for _, part := range [][]Scenario{answerScenarios(), toolScenarios(), askScenarios(), turnScenarios(), faultScenarios()} {
+	for _, part := range [][]Scenario{answerScenarios(), toolScenarios(), askScenarios(), turnScenarios(), sharedScenarios(), faultScenarios()} {
 		all = append(all, part...)
 	}
 	return all
