@@ -138,30 +138,3 @@ func fakeTurn(mode string, r fakeRequest) {
 		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed"}}}`+"\n", t)
 	}
 }
-
-// mcpTool is an MCP server with one tool, which destroys things.
-func mcpTool() {
-	in := bufio.NewScanner(os.Stdin)
-	for in.Scan() {
-		var r struct {
-			ID     json.RawMessage `json:"id"`
-			Method string          `json:"method"`
-			Params struct {
-				Version string `json:"protocolVersion"`
-			} `json:"params"`
-		}
-		if json.Unmarshal(in.Bytes(), &r) != nil || len(r.ID) == 0 {
-			continue
-		}
-		result := `{}`
-		switch r.Method {
-		case "initialize":
-			result = fmt.Sprintf(`{"protocolVersion":%q,"capabilities":{"tools":{}},"serverInfo":{"name":"lab","version":"1"}}`, r.Params.Version)
-		case "tools/list":
-			result = `{"tools":[{"name":"wipe","description":"Wipes.","inputSchema":{"type":"object","properties":{"what":{"type":"string"}}},"annotations":{"readOnlyHint":false,"destructiveHint":true,"openWorldHint":true}}]}`
-		case "tools/call":
-			result = `{"content":[{"type":"text","text":"wiped it"}]}`
-		}
-		fmt.Printf(`{"jsonrpc":"2.0","id":%s,"result":%s}`+"\n", r.ID, result)
-	}
-}

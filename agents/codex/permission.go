@@ -54,6 +54,8 @@ type askParams struct {
 	Command   string          `json:"command"`
 	Amendment []string        `json:"proposedExecpolicyAmendment"`
 	Network   *networkContext `json:"networkApprovalContext"`
+	// NetworkRules are what can be allowed, or denied, for good.
+	NetworkRules []networkRule `json:"proposedNetworkPolicyAmendments"`
 
 	GrantRoot string `json:"grantRoot"`
 
@@ -63,6 +65,12 @@ type askParams struct {
 type networkContext struct {
 	Host     string `json:"host"`
 	Protocol string `json:"protocol"`
+}
+
+// networkRule is a rule of Codex's network proxy.
+type networkRule struct {
+	Host   string `json:"host"`
+	Action string `json:"action"`
 }
 
 // request takes a request of the server. What nobody here can answer is
@@ -76,7 +84,11 @@ func (t *translator) request(in jsonrpc.Incoming, o *output) error {
 	a := &ask{id: in.ID, thread: t.threadOf(p.ThreadID), item: t.items[itemKey{p.ThreadID, p.ItemID}]}
 	switch in.Method {
 	case "item/commandExecution/requestApproval":
-		t.askCommand(a, p, o)
+		if p.Network != nil {
+			t.askNetwork(a, p, o)
+		} else {
+			t.askCommand(a, p, o)
+		}
 	case "item/fileChange/requestApproval":
 		t.askChange(a, p, o)
 	case "item/permissions/requestApproval":
@@ -119,15 +131,30 @@ func (t *translator) askCommand(a *ask, p askParams, o *output) {
 			decisionResult{map[string]any{"acceptWithExecpolicyAmendment": map[string]any{"execpolicy_amendment": p.Amendment}}})
 	}
 	a.offerDenials()
-	command := unwrap(p.Command)
-	perm := protocol.Permission{
-		Kind: protocol.PermitCommand, Title: command, Description: p.Reason,
+	t.askPermission(a, protocol.Permission{
+		Kind: protocol.PermitCommand, Title: unwrap(p.Command), Description: p.Reason,
 		Tool: commandTool(nativeItem{Command: p.Command, Cwd: p.Cwd}),
+	}, o)
+}
+
+// askNetwork reports that a command reaches for a host that Codex's network
+// proxy does not let it to. The request names no command, and may come before
+// the command's item.
+func (t *translator) askNetwork(a *ask, p askParams, o *output) {
+	host, title := cleanLine(p.Network.Host), cleanLine("Reach "+p.Network.Host+" over "+p.Network.Protocol)
+	a.offer(optionAllow, protocol.Allow, protocol.ScopeOnce, "Allow once", decisionResult{"accept"})
+	a.offer(optionSession, protocol.Allow, protocol.ScopeSession, "Allow "+host+" for the session", decisionResult{"acceptForSession"})
+	for _, rule := range p.NetworkRules {
+		if rule.Action == "allow" && rule.Host == p.Network.Host {
+			a.offer(optionAlways, protocol.Allow, protocol.ScopeAlways, "Always allow "+host,
+				decisionResult{map[string]any{"applyNetworkPolicyAmendment": map[string]any{"network_policy_amendment": rule}}})
+		}
 	}
-	if p.Network != nil {
-		perm.Kind, perm.Title = protocol.PermitFetch, cleanLine("Reach "+p.Network.Host+" over "+p.Network.Protocol)
-	}
-	t.askPermission(a, perm, o)
+	a.offerDenials()
+	t.askPermission(a, protocol.Permission{
+		Kind: protocol.PermitFetch, Title: title, Description: p.Reason,
+		Tool: &protocol.Tool{Name: "network", Kind: protocol.ToolFetch, Title: title, Input: encode(p.Network)},
+	}, o)
 }
 
 // offerDenials adds the ways to say no to a command or a patch.
@@ -185,7 +212,7 @@ func wantedTitle(wanted json.RawMessage) string {
 	_ = json.Unmarshal(wanted, &w) // then the title is general
 	var wants []string
 	if w.Network != nil && w.Network.Enabled {
-		wants = append(wants, "the network")
+		wants = append(wants, "for the network")
 	}
 	if w.Files != nil && len(w.Files.Read) > 0 {
 		wants = append(wants, "to read "+join(w.Files.Read))
@@ -196,7 +223,7 @@ func wantedTitle(wanted json.RawMessage) string {
 	if len(wants) == 0 {
 		return "More permissions"
 	}
-	return cleanLine("Permission for " + strings.Join(wants, ", and "))
+	return cleanLine("Permission " + strings.Join(wants, ", and "))
 }
 
 // askPermission reports a permission.

@@ -467,6 +467,22 @@ func TestSection6CommandOptions(t *testing.T) {
 	want(t, b.give(&agents.Decide{PermissionID: "0", Option: protocol.PermissionOption{ID: "allow", Decision: protocol.Deny}}), "decline")
 }
 
+// A host that a command reaches for is asked for by its name.
+func TestSection6Network(t *testing.T) {
+	for option, answer := range map[string]string{
+		"allow-session": `{"id":0,"result":{"decision":"acceptForSession"}}`,
+		"allow-always":  `{"id":0,"result":{"decision":{"applyNetworkPolicyAmendment":{"network_policy_amendment":{"host":"h","action":"allow"}}}}}`,
+	} {
+		b := ready(t)
+		got := b.events(turnBegan, asked(0, "item/commandExecution/requestApproval", `"itemId":"network#1","reason":"r","networkApprovalContext":{"host":"h","protocol":"https"},
+			"proposedNetworkPolicyAmendments":[{"host":"h","action":"allow"},{"host":"h","action":"deny"}]`))
+		want(t, got, `"kind":"fetch","title":"Reach h over https"`, `"input":{"host":"h","protocol":"https"}`, "Always allow h")
+		if sent := b.give(&agents.Decide{PermissionID: "0", Option: protocol.PermissionOption{ID: option, Decision: protocol.Allow}}); sent != answer {
+			t.Errorf("%s: got %s", option, sent)
+		}
+	}
+}
+
 func TestSection6PermissionsRequest(t *testing.T) {
 	request := asked(0, "item/permissions/requestApproval", `"itemId":"x","reason":"r","permissions":{"network":{"enabled":true},"fileSystem":{"read":null,"write":["/c"]}}`)
 	b := ready(t)
