@@ -36,6 +36,9 @@ type Options struct {
 	// Silence is how long the process may leave a request without an answer;
 	// 0 means 30 s.
 	Silence time.Duration
+	// Recheck is how often it is looked whether the user's login and
+	// configuration have changed; 0 means 5 s.
+	Recheck time.Duration
 	// Log gets what an operator should know; the zero value is silent.
 	Log zerolog.Logger
 }
@@ -68,6 +71,9 @@ func New(o Options) *Agent {
 	}
 	if o.Silence == 0 {
 		o.Silence = answerTime
+	}
+	if o.Recheck == 0 {
+		o.Recheck = recheckTime
 	}
 	a := &Agent{o: o}
 	a.supervisor = &supervisor{start: a.start, grace: o.Grace, log: o.Log}
@@ -271,7 +277,9 @@ func (a *Agent) start(ctx context.Context, ended func(*server)) (*server, error)
 	if err != nil {
 		return nil, err
 	}
-	config, err := prepareHome(home, userHome(a.o.Environ()))
+	user := userHome(a.o.Environ())
+	taken := fingerprint(user)
+	config, err := prepareHome(home, user)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +288,10 @@ func (a *Agent) start(ctx context.Context, ended func(*server)) (*server, error)
 			Path: e.Path, Args: arguments(), Dir: home, Env: environment(a.o.Environ(), home, config), StateDir: a.o.StateDir,
 		},
 		Version: version,
-	}, a.o.Silence, ended)
+	}, watching{
+		silence: a.o.Silence, recheck: a.o.Recheck,
+		changed: func() bool { return fingerprint(user) != taken }, renew: a.supervisor.renew,
+	}, ended)
 	if err != nil {
 		return nil, err
 	}

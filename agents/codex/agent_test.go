@@ -177,6 +177,54 @@ func TestLoginMissing(t *testing.T) {
 	}
 }
 
+// A process whose login or configuration is not the user's any more is ended
+// by itself between turns; one that was only renewed is not.
+func TestUserFilesChange(t *testing.T) {
+	user := t.TempDir()
+	write(t, filepath.Join(user, authFile), `{"auth_mode":"chatgpt","tokens":{"account_id":"a","access_token":"1"}}`)
+	a := fakeAgent(t, "", "CODEX_HOME="+user)
+	a.o.Recheck = 5 * time.Millisecond
+	c := open(t, a, agents.Start{SessionID: "1"})
+	want(t, turnOf(t, c, "x"), `"completed"`)
+	write(t, filepath.Join(user, authFile), `{"auth_mode":"chatgpt","tokens":{"account_id":"a","access_token":"2"},"last_refresh":"now"}`)
+	want(t, turnOf(t, c, "y"), `"completed"`)
+	if p := a.Info(t.Context()).Process; p.Status != "running" {
+		t.Errorf("got %+v", p)
+	}
+	write(t, filepath.Join(user, configFile), `model = "other"`)
+	want(t, ndjson(t, readUntil(t, c, protocol.TypeAgentExited, nil)), "login or configuration has changed")
+	if err := c.Send(t.Context(), textPrompt("z")); protocol.CodeOf(err) != protocol.CodeAgentNotRunning {
+		t.Errorf("got %v", err)
+	}
+	want(t, turnOf(t, open(t, a, agents.Start{SessionID: "1"}), "z"), `"completed"`)
+	if p := a.Info(t.Context()).Process; p.Restarts != 0 {
+		t.Errorf("an end that was meant counts as a crash: %+v", p)
+	}
+}
+
+// What counts as a change of the user's files.
+func TestFingerprint(t *testing.T) {
+	user := t.TempDir()
+	if fingerprint("") != fingerprint("") {
+		t.Error("no folder differs from itself")
+	}
+	last := fingerprint(user)
+	for _, c := range []struct {
+		name, text string
+		changed    bool
+	}{
+		{authFile, `{"OPENAI_API_KEY":"a"}`, true}, {authFile, `{"OPENAI_API_KEY":"b"}`, true}, {authFile, `{"OPENAI_API_KEY":"b","last_refresh":1}`, false},
+		{authFile, `no JSON`, true}, {configFile, "", true}, {configFile, "a=1", true}, {instructionsFile, "a", true}, {"other", "a", false},
+	} {
+		write(t, filepath.Join(user, c.name), c.text)
+		now := fingerprint(user)
+		if (now != last) != c.changed {
+			t.Errorf("%s with %q: changed %t, want %t", c.name, c.text, now != last, c.changed)
+		}
+		last = now
+	}
+}
+
 // A request that gets no answer fails its turn; the session and the process
 // live on.
 func TestOverdueTurn(t *testing.T) {

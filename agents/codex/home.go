@@ -1,6 +1,8 @@
 package codex
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,6 +43,31 @@ func prepareHome(home, user string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read Codex's configuration: %w", err)
 	}
 	return config, nil
+}
+
+// fingerprint tells whether what the process took from the user is still what
+// the user has: who is logged in, the configuration, the instructions. A login
+// that was renewed is still the same one. It holds no secret.
+func fingerprint(user string) [sha256.Size]byte {
+	if user == "" {
+		return [sha256.Size]byte{}
+	}
+	var login struct {
+		Mode   string `json:"auth_mode"`
+		Key    string `json:"OPENAI_API_KEY"`
+		Tokens struct {
+			Account string `json:"account_id"`
+		} `json:"tokens"`
+	}
+	sum := sha256.New()
+	for _, name := range []string{authFile, configFile, instructionsFile} {
+		b, err := os.ReadFile(filepath.Join(user, name))
+		if name == authFile && json.Unmarshal(b, &login) == nil {
+			b = encode(login)
+		}
+		fmt.Fprintf(sum, "%s %t %d\n%s", name, err == nil, len(b), b)
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
 }
 
 // linkLogin points ours at the user's login, as long as the user has one. A

@@ -18,6 +18,9 @@ type hub struct {
 	peer  *jsonrpc.Peer
 	conns map[*translator]*conn
 
+	// closed tells that the process is about to be stopped.
+	closed bool
+
 	facts facts
 	// shaking counts the answers that the handshake waits for; refused says
 	// why it failed.
@@ -201,10 +204,16 @@ type (
 func (h *hub) Command(c agents.Command) (agents.Output, error) {
 	switch c := c.(type) {
 	case *attach:
+		if h.closed {
+			return agents.Output{}, notOpen()
+		}
 		h.conns[c.c.t] = c.c
 		c.c.t.peer = h.peer
 		return agents.Output{Frames: c.c.t.Open()}, nil
 	case *forward:
+		if h.closed {
+			return agents.Output{}, notOpen()
+		}
 		out, err := c.c.t.Command(c.Command)
 		if err != nil {
 			return agents.Output{}, err

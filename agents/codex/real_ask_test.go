@@ -11,6 +11,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -123,7 +124,7 @@ func TestRealSection6Network(t *testing.T) {
 		}
 	}
 	if out, err := exec.CommandContext(t.Context(), script, "--version").CombinedOutput(); err != nil {
-		installed.Missing(t, "no file can be shown to Codex alone, which needs user namespaces: "+string(out))
+		optional.Missing(t, "no file can be shown to Codex alone, which needs user namespaces: "+string(out))
 	}
 	a, m, home := realCodex(t, "", func(o *Options) { o.Locator = &agents.Locator{Flags: map[string]string{"codex": script}} })
 	curl := func(host string) agenttest.Block { return run("curl -sS -m 5 http://" + host + "/x; echo over") }

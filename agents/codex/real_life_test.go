@@ -203,3 +203,65 @@ func runs(t *testing.T, line string) bool {
 	}
 	return false
 }
+
+// When the user logs in as somebody else, or changes the configuration, the
+// next prompt of each session goes out so, without a restart of the server. A
+// turn that is open is not disturbed.
+func TestRealLoginChanges(t *testing.T) {
+	a, m, home := realCodex(t, "", nil)
+	login := func(key string) {
+		t.Helper()
+		write(t, filepath.Join(home.Config, authFile), `{"OPENAI_API_KEY":"`+key+`"}`)
+	}
+	config := filepath.Join(home.Config, configFile)
+	b, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(b), `env_key = "FAKE_API_KEY"`, "", 1)
+	write(t, config, strings.Replace(text, "requires_openai_auth = false", "requires_openai_auth = true", 1))
+	login("key-one")
+	one := m.On("one", agenttest.Play(agenttest.Say("One.")))
+	slow := m.On("slow", agenttest.Play(agenttest.Block{Text: "Slowly it goes on.", Hold: true}))
+	start := agents.Start{SessionID: "s", Directory: home.Dir}
+	c := open(t, a, start)
+	send(t, c, textPrompt(one.Marker()))
+	start.Resume = nativeID(readUntil(t, c, protocol.TypeTurnEnded, nil))
+	send(t, c, textPrompt(slow.Marker()))
+	slow.WaitHeld(t)
+
+	login("key-two")
+	open(t, a, agents.Start{SessionID: "other", Directory: home.Dir})
+	slow.Release()
+	want(t, ndjson(t, readUntil(t, c, protocol.TypeTurnEnded, nil)), "Slowly it goes on.", `"completed"`)
+	open(t, a, agents.Start{SessionID: "third", Directory: home.Dir})
+	want(t, ndjson(t, readUntil(t, c, protocol.TypeAgentExited, nil)), "login or configuration has changed")
+	c = open(t, a, start)
+	send(t, c, textPrompt(one.Marker()))
+	want(t, ndjson(t, readUntil(t, c, protocol.TypeTurnEnded, nil)), `"resumed":true`, `"completed"`)
+	var keys []string
+	for _, r := range m.Requests() {
+		keys = append(keys, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+	}
+	if got := strings.Join(keys, " "); got != "key-one key-one key-two" {
+		t.Errorf("the model was asked with %s", got)
+	}
+	if p := a.Info(t.Context()).Process; p.Restarts != 0 || p.Status != "running" {
+		t.Errorf("got %+v", p)
+	}
+
+	if err := os.Remove(filepath.Join(home.Config, authFile)); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, a, agents.Start{SessionID: "s", Directory: home.Dir, Resume: start.Resume})
+	send(t, c, textPrompt(one.Marker()))
+	want(t, ndjson(t, readUntil(t, c, protocol.TypeTurnEnded, nil)), `"auth_required"`, `"failed"`, "codex login")
+}
+
+// write puts a text into a file.
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -19,7 +19,20 @@ const (
 	startTime = 30 * time.Second
 	// answerTime is how long a request may wait for its answer.
 	answerTime = 30 * time.Second
+	// recheckTime is how often the user's files are looked at.
+	recheckTime = 5 * time.Second
 )
+
+// watching says how a process is looked after.
+type watching struct {
+	// silence is answerTime, and recheck is recheckTime; shorter in tests.
+	silence, recheck time.Duration
+	// changed tells that the user's login or configuration is another one than
+	// the process has, which it would never see: it reads them once.
+	changed func() bool
+	// renew puts another process in the place of this one.
+	renew func(*server)
+}
 
 // server is one running process. Its goroutines end with the process; wait
 // waits for them.
@@ -29,8 +42,7 @@ type server struct {
 	version string
 	facts   facts
 	started time.Time
-	// silence is answerTime, shorter in tests.
-	silence time.Duration
+	watching
 	// asked wakes the watch when a request was written.
 	asked chan struct{}
 	// heard tells that the process wrote something since it was last looked at.
@@ -43,11 +55,13 @@ type server struct {
 	exit  *protocol.AgentExited
 	// silent tells that we ended the process because it did not answer.
 	silent bool
+	// outdated tells that we ended it because the user's files have changed.
+	outdated bool
 }
 
 // startServer starts a process and waits for its handshake. ended is called
 // once, when the process has ended and everyone was told.
-func startServer(ctx context.Context, o agents.StdioOptions, silence time.Duration, ended func(*server)) (*server, error) {
+func startServer(ctx context.Context, o agents.StdioOptions, w watching, ended func(*server)) (*server, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	h := newHub()
@@ -57,7 +71,7 @@ func startServer(ctx context.Context, o agents.StdioOptions, silence time.Durati
 		return nil, err
 	}
 	s := &server{
-		stdio: stdio, version: o.Version, facts: h.facts, started: time.Now(), silence: silence,
+		stdio: stdio, version: o.Version, facts: h.facts, started: time.Now(), watching: w,
 		asked: make(chan struct{}, 1), done: make(chan struct{}), conns: map[*conn]bool{},
 	}
 	first, _ := stdio.Recv() // it waits already: AgentStarted
@@ -87,8 +101,11 @@ func (s *server) read(ended func(*server)) {
 	if s.exit == nil {
 		s.exit = &protocol.AgentExited{Message: "the Codex process ended"}
 	}
-	if s.silent {
+	switch {
+	case s.silent:
 		s.exit.Message = "Codex's process did not answer any more and was ended"
+	case s.outdated:
+		s.exit.Message = "Codex's login or configuration has changed, so its process is started anew; the next prompt goes on"
 	}
 	exit, conns := s.exit, s.conns
 	s.conns = nil
@@ -252,6 +269,11 @@ func (s *server) watch() {
 		case <-s.done:
 			return
 		case <-s.asked:
+		case <-time.After(s.recheck):
+			if s.stale() {
+				s.renew(s)
+				return
+			}
 		}
 		for now := s.look(nil, false); now.busy; {
 			s.heard.Store(false)
@@ -264,6 +286,26 @@ func (s *server) watch() {
 			}
 		}
 	}
+}
+
+// stale tells that the user's files have changed and that nobody is in the
+// middle of a turn. If so, no command is taken any more.
+func (s *server) stale() (yes bool) {
+	if !s.changed() {
+		return false
+	}
+	_ = s.inspect(func(h *hub) [][]byte {
+		now, _ := h.look(nil, false)
+		yes = !now.busy
+		h.closed = h.closed || yes
+		return nil
+	})
+	if yes {
+		s.mu.Lock()
+		s.outdated = true
+		s.mu.Unlock()
+	}
+	return yes
 }
 
 // giveUp ends a process that does not answer.

@@ -2,6 +2,8 @@ package codex
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,6 +73,10 @@ func (v *supervisor) acquire(ctx context.Context) (*server, error) {
 			v.users++
 			v.stopIdleLocked()
 			v.mu.Unlock()
+			if s.stale() {
+				v.renew(s)
+				continue
+			}
 			return s, nil
 		}
 		wait, pause := v.starting, time.Until(v.notUntil)
@@ -107,8 +113,20 @@ func await(ctx context.Context, started <-chan struct{}, pause time.Duration) er
 	}
 }
 
-// begin starts the process.
+// awaitStopped waits for the end of processes that we stop: two must not share
+// one home (PROTOCOL.md section 2). They take a few seconds at most.
+func (v *supervisor) awaitStopped() {
+	v.mu.Lock()
+	stopping := slices.Collect(maps.Keys(v.stopping))
+	v.mu.Unlock()
+	for _, s := range stopping {
+		<-s.done
+	}
+}
+
+// begin starts the process, when the ones before it have ended.
 func (v *supervisor) begin(ctx context.Context) error {
+	v.awaitStopped()
 	s, err := v.start(ctx, v.ended)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -212,6 +230,16 @@ func (v *supervisor) retireLocked(s *server) {
 		_ = s.stop()
 		s.wait()
 	})
+}
+
+// renew stops a process, so that the next one to need it starts another.
+func (v *supervisor) renew(s *server) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.current == s && !v.closed {
+		v.stopIdleLocked()
+		v.retireLocked(s)
+	}
 }
 
 func (v *supervisor) expectLocked(s *server) {
