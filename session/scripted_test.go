@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
+	"github.com/towline-dev/towline/session/store"
 	"github.com/towline-dev/towline/session/store/sqlite"
 	"github.com/towline-dev/towline/testdata/leak"
 )
@@ -24,6 +25,8 @@ type scripted struct {
 	caps  protocol.Capabilities
 	conns chan *scriptedConn
 	fail  error
+	// sending is given to each connection.
+	sending func(agents.Command)
 
 	mu     sync.Mutex
 	starts []agents.Start
@@ -49,7 +52,7 @@ func (a *scripted) Open(_ context.Context, st agents.Start) (agents.Conn, error)
 	if a.fail != nil {
 		return nil, a.fail
 	}
-	c := &scriptedConn{reports: make(chan []agents.Report, 1024), commands: make(chan agents.Command, 1024), closed: make(chan struct{})}
+	c := &scriptedConn{reports: make(chan []agents.Report, 1024), commands: make(chan agents.Command, 1024), closed: make(chan struct{}), sending: a.sending}
 	c.say(&protocol.AgentStarted{PID: 4242, Version: "1.0"})
 	a.conns <- c
 	return c, nil
@@ -69,11 +72,15 @@ type scriptedConn struct {
 	closed   chan struct{}
 	once     sync.Once
 	sendErr  error
+	sending  func(agents.Command) // if set, sees each command before it is sent
 }
 
 func (c *scriptedConn) Send(_ context.Context, cmd agents.Command) error {
 	if c.sendErr != nil {
 		return c.sendErr
+	}
+	if c.sending != nil {
+		c.sending(cmd)
 	}
 	c.commands <- cmd
 	return nil
@@ -109,13 +116,25 @@ func (c *scriptedConn) exit(code int) {
 	_ = c.Close()
 }
 
+// tester is what a bench wants of its test.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // bench is a manager on a real store, with a scripted agent.
 type bench struct {
-	t     *testing.T
+	t     tester
 	dir   string
 	agent *scripted
-	store *sqlite.Store
+	store store.Store
 	m     *Manager
+	// around, if set, stands between the manager and its store.
+	around func(store.Store) store.Store
 }
 
 func newBench(t *testing.T) *bench {
@@ -133,7 +152,10 @@ func (b *bench) start() {
 		b.t.Fatal(err)
 	}
 	b.store = st
-	b.m = NewManager(Options{Store: st, Agents: agents.NewRegistry(b.agent), Directory: b.dir})
+	if b.around != nil {
+		b.store = b.around(st)
+	}
+	b.m = NewManager(Options{Store: b.store, Agents: agents.NewRegistry(b.agent), Directory: b.dir})
 	if err := b.m.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
