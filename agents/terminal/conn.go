@@ -310,7 +310,7 @@ func (c *Conn) screenLocked(now time.Time) []protocol.Data {
 	shown := c.screen.show()
 	confidence := shown.Confidence
 	c.tempo.first = time.Time{}
-	if now.Before(c.tempo.last.Add(c.tempo.pace.Settle)) {
+	if c.exit == nil && now.Before(c.tempo.last.Add(c.tempo.pace.Settle)) {
 		confidence = min(confidence, changing)
 		c.tempo.first = now
 	}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 	"github.com/towline-dev/towline/agents/terminal"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -58,10 +57,7 @@ func (p *opened) shows(text string) protocol.Screen {
 
 func TestVim(t *testing.T) {
 	t.Parallel()
-	path, err := exec.LookPath("vim")
-	if err != nil {
-		installed.Missing(t, "vim is not on PATH, so no editor is tried on a terminal")
-	}
+	path := optional.Tool(t, "vim")
 	file := filepath.Join(t.TempDir(), "note.txt")
 	p := open(t, terminal.Options{}, path, "-u", "NONE", "-N", "-n", file)
 	p.shows("[New]")

@@ -229,7 +229,7 @@ func TestAgentRefuses(t *testing.T) {
 		})
 	}
 	shell := terminal.New(terminal.Options{Environ: environ})
-	if info := shell.Info(t.Context()); info.Name != "terminal" || info.Status != "ready" || info.Path != "/bin/bash" {
+	if info := shell.Info(t.Context()); info.Name != "terminal" || info.Status != "ready" || info.Path != "/bin/bash" || info.Capabilities != shell.Capabilities() {
 		t.Errorf("the user's shell: %+v", info)
 	}
 	p := open(t, terminal.Options{Environ: environ}, "/usr/bin/env")

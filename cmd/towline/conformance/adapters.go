@@ -6,7 +6,7 @@ import "slices"
 // docs/AGENTS.md.
 func Adapters() []Adapter {
 	return []Adapter{
-		claudeCode(), openAICodex(), openCode(), ampCLI(), piAgent(), mockAgent(), gemini(), qwen(), claudeACP(),
+		claudeCode(), openAICodex(), openCode(), ampCLI(), piAgent(), mockAgent(), onTerminal(), gemini(), qwen(), claudeACP(),
 	}
 }
 

@@ -15,6 +15,7 @@ func TestOpenCodeConformance(t *testing.T)  { run(t, "opencode") }
 func TestAmpConformance(t *testing.T)       { run(t, "amp") }
 func TestPiConformance(t *testing.T)        { run(t, "pi") }
 func TestMockConformance(t *testing.T)      { run(t, "mock") }
+func TestTerminalConformance(t *testing.T)  { run(t, "terminal") }
 func TestGeminiConformance(t *testing.T)    { run(t, "gemini") }
 func TestQwenConformance(t *testing.T)      { run(t, "qwen") }
 func TestClaudeACPConformance(t *testing.T) { run(t, "claude-agent-acp") }
@@ -43,7 +44,7 @@ func place(t testing.TB, agent string) *conformance.Place {
 func executable(t testing.TB, agent string) string {
 	t.Helper()
 	switch agent {
-	case "mock":
+	case "mock", "terminal":
 		return ""
 	case "claude":
 		return installed.Claude(t)
