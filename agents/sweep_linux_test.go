@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // serverVariable makes the test binary be a server that starts one agent with
@@ -269,9 +271,7 @@ func TestReaperLeavesStatusesAlone(t *testing.T) {
 }
 
 func TestA08_AnotherUserCannotReadTheServer(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can start processes of another user")
-	}
+	optional.Root(t)
 	p, err := StartProcess(ProcessOptions{
 		Path: "/bin/sh", Dir: "/", Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, StateDir: t.TempDir(),
 		Args: []string{"-c", `id -u; for f in environ mem fd/0; do cat /proc/$PPID/$f > /dev/null 2>&1 && echo "$f is open"; done; exit 0`},

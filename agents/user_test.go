@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -18,15 +19,10 @@ import (
 // one.
 func nobody(t *testing.T) *User {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can run processes as another user")
-	}
+	optional.Root(t)
 	u, err := LookupUser("nobody")
-	if err != nil && os.Getenv("CI") != "true" {
-		t.Skip("there is no user nobody here")
-	}
 	if err != nil {
-		t.Fatal(err)
+		optional.Missing(t, "there is no user nobody here")
 	}
 	return u
 }

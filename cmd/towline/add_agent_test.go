@@ -2,21 +2,17 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // TestAddAnAgent runs the commands of docs/ADD-AN-AGENT.md: they add the toy
 // agent by its command, and speak with it.
 func TestAddAnAgent(t *testing.T) {
-	if _, err := exec.LookPath("bash"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("the page's commands need bash")
-		}
-		t.Skip("the page's commands need bash")
-	}
+	optional.Tool(t, "bash")
 	repository, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)

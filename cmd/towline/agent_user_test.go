@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 	"github.com/towline-dev/towline/clientlib"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -54,11 +55,9 @@ func serveAsRoot(t *testing.T, agent string) *clientlib.Client {
 // through the whole server, Claude Code's process belongs to the user
 // that was named.
 func TestA08_ServeWithAgentUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can run agents as another user")
-	}
+	optional.Root(t)
 	if runtime.GOOS != "linux" {
-		t.Skip("the owner of a process is read from Linux's /proc")
+		optional.Missing(t, "the owner of a process is read from Linux's /proc")
 	}
 	nobody, err := user.Lookup("nobody")
 	if err != nil {

@@ -7,18 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // TestReadme runs the commands of the README's five minutes, in their order,
 // against a server that is killed where the README kills it.
 func TestReadme(t *testing.T) {
 	for _, tool := range []string{"bash", "curl", "go"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("the README's commands need %s", tool)
-			}
-			t.Skipf("the README's commands need %s", tool)
-		}
+		optional.Tool(t, tool)
 	}
 	repository, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // towline agents install brings the real, pinned agents from the configured
@@ -16,10 +16,7 @@ func TestInstallRealAgents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("installs real agents, which takes a while")
 	}
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		installed.Missing(t, "npm is not on PATH, so it is not known where agents come from")
-	}
+	npm := optional.Tool(t, "npm")
 	registry, err := exec.CommandContext(t.Context(), npm, "config", "get", "registry").Output()
 	if err != nil {
 		t.Fatal(err)

@@ -5,12 +5,12 @@ package installed
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // installTime is how long a test waits for an installation.
@@ -64,13 +64,11 @@ func Agent(t testing.TB, i *agents.Installation) string {
 	if path, ok := i.Installed(); ok {
 		return path
 	}
-	if _, err := exec.LookPath("npm"); err != nil {
-		Missing(t, "npm is not on PATH, so the real "+i.Agent+" cannot be installed")
-	}
+	optional.Tool(t, "npm")
 	ctx, cancel := context.WithTimeout(t.Context(), installTime)
 	defer cancel()
 	if err := i.Install(ctx, nil); err != nil {
-		Missing(t, "the real "+i.Agent+" cannot be installed: "+err.Error())
+		optional.Missing(t, "the real "+i.Agent+" cannot be installed: "+err.Error())
 	}
 	path, ok := i.Installed()
 	if !ok {
@@ -79,12 +77,8 @@ func Agent(t testing.TB, i *agents.Installation) string {
 	return path
 }
 
-// Missing skips a test for want of an optional tool; where CI=true nothing is
-// optional and the test fails.
+// Missing is optional.Missing.
 func Missing(t testing.TB, why string) {
 	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
+	optional.Missing(t, why)
 }

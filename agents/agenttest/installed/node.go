@@ -1,17 +1,17 @@
 package installed
 
 import (
-	"os/exec"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // Amp returns the path of the pinned Amp CLI, as Claude does: 12 MB, of
 // Node 20.
 func Amp(t testing.TB) string {
 	t.Helper()
-	requireNode(t)
+	optional.Tool(t, "node")
 	return Agent(t, agents.AmpInstallation(Dir(t)))
 }
 
@@ -19,14 +19,6 @@ func Amp(t testing.TB) string {
 // Node 20.
 func Pi(t testing.TB) string {
 	t.Helper()
-	requireNode(t)
+	optional.Tool(t, "node")
 	return Agent(t, agents.PiInstallation(Dir(t)))
-}
-
-// requireNode ends the test if there is no Node.
-func requireNode(t testing.TB) {
-	t.Helper()
-	if _, err := exec.LookPath("node"); err != nil {
-		Missing(t, "node is not on PATH, so agents for Node cannot run")
-	}
 }

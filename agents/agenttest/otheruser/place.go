@@ -1,5 +1,6 @@
 // Package otheruser brings another user of the operating system to tests of
-// agents that run as one. Only root can: others' tests are skipped.
+// agents that run as one. Only root can: elsewhere a test ends as
+// optional.Root says.
 package otheruser
 
 import (
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // Place is where the user nobody can work.
@@ -25,9 +27,7 @@ type Place struct {
 // test is skipped.
 func NewPlace(t testing.TB) Place {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can run processes as another user")
-	}
+	optional.Root(t)
 	u, err := agents.LookupUser("nobody")
 	ok(t, err)
 	root, err := os.MkdirTemp("", "towline-user-")
