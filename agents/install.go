@@ -108,7 +108,11 @@ func (i *Installation) pkg() (Package, error) {
 	if i.Node != nil {
 		return Package{Name: i.Node.Name, Version: i.Version, File: i.Node.File, Size: i.Node.Size}, nil
 	}
-	name := platform()
+	return i.on(platform())
+}
+
+// on returns a platform's package.
+func (i *Installation) on(name string) (Package, error) {
 	p, ok := i.Platforms[name]
 	if !ok {
 		p, ok = i.Platforms[strings.TrimSuffix(name, "-musl")]

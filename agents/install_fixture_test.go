@@ -71,8 +71,10 @@ func integrityOf(b []byte) string {
 // fakeRegistry is a package registry on loopback with one package.
 type fakeRegistry struct {
 	*httptest.Server
-	tarball   []byte
-	integrity string
+	// name and version are the package's.
+	name, version string
+	tarball       []byte
+	integrity     string
 	// serve, if set, answers requests for the tarball.
 	serve http.HandlerFunc
 	// downloads counts them.
@@ -80,7 +82,7 @@ type fakeRegistry struct {
 }
 
 func newRegistry(t *testing.T, packed []byte) *fakeRegistry {
-	r := &fakeRegistry{tarball: packed, integrity: integrityOf(packed)}
+	r := &fakeRegistry{name: testPackage, version: testVersion, tarball: packed, integrity: integrityOf(packed)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /tarballs/", func(w http.ResponseWriter, req *http.Request) {
 		r.downloads.Add(1)
@@ -91,11 +93,11 @@ func newRegistry(t *testing.T, packed []byte) *fakeRegistry {
 		_, _ = w.Write(r.tarball)
 	})
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, req *http.Request) {
-		if req.URL.EscapedPath() != "/@example%2ftool-linux" {
+		if req.URL.EscapedPath() != "/"+strings.ReplaceAll(r.name, "/", "%2f") {
 			http.NotFound(w, req)
 			return
 		}
-		fmt.Fprintf(w, `{"versions":{%q:{"dist":{"tarball":%q,"integrity":%q}}}}`, testVersion, "http://"+req.Host+"/tarballs/tool.tgz", r.integrity)
+		fmt.Fprintf(w, `{"versions":{%q:{"dist":{"tarball":%q,"integrity":%q}}}}`, r.version, "http://"+req.Host+"/tarballs/tool.tgz", r.integrity)
 	})
 	r.Server = httptest.NewServer(mux)
 	t.Cleanup(r.Close)

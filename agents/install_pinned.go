@@ -53,7 +53,8 @@ const OpenCodeVersion = "1.18.33"
 
 // openCodePackages are the packages that hold nothing but the native binary
 // (opencode PROTOCOL.md section 2): no Node is needed to run it. Where no hash
-// stands here the registry must name one.
+// stands here the package could not be had when the version was pinned, so that
+// the registry must name one.
 var openCodePackages = map[string]Package{
 	"linux-x64": {
 		Name: "opencode-linux-x64", File: openCodeFile, Size: 60_275_143,
