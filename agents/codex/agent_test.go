@@ -213,8 +213,14 @@ func TestFingerprint(t *testing.T) {
 		name, text string
 		changed    bool
 	}{
-		{authFile, `{"OPENAI_API_KEY":"a"}`, true}, {authFile, `{"OPENAI_API_KEY":"b"}`, true}, {authFile, `{"OPENAI_API_KEY":"b","last_refresh":1}`, false},
-		{authFile, `no JSON`, true}, {configFile, "", true}, {configFile, "a=1", true}, {instructionsFile, "a", true}, {"other", "a", false},
+		{authFile, `{"OPENAI_API_KEY":"a"}`, true},
+		{authFile, `{"OPENAI_API_KEY":"b"}`, true},
+		{authFile, `{"OPENAI_API_KEY":"b","last_refresh":1}`, false},
+		{authFile, `no JSON`, true},
+		{configFile, "", true},
+		{configFile, "a=1", true},
+		{instructionsFile, "a", true},
+		{"other", "a", false},
 	} {
 		write(t, filepath.Join(user, c.name), c.text)
 		now := fingerprint(user)
