@@ -7,6 +7,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
+	"github.com/towline-dev/towline/agents/agenttest/talk"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -28,6 +29,12 @@ func replayOf(name string) agents.Replay {
 
 // ndjson writes events one a line.
 var ndjson = captures.NDJSON
+
+// want checks that a text holds the parts; wantNone, that it has none of them.
+var (
+	want     = talk.Holds
+	wantNone = talk.HoldsNone
+)
 
 // Every recording, replayed, gives its golden events.
 func TestGolden(t *testing.T) { recordings.Golden(t) }

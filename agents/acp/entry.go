@@ -104,11 +104,10 @@ func Find(name string) (Entry, bool) {
 	return all[i], true
 }
 
-// Entries are the agents that are ready to use. Of gemini, qwen,
-// claude-agent-acp and opencode-acp there are recordings, and they are proven
-// with the real program. The others are known by their command line alone.
+// Entries are the agents that are ready to use. The first five are proven with
+// the real program; what the others do is said with them (untested).
 func Entries() []Entry {
-	return append([]Entry{gemini(), qwen(), claudeAdapter(), openCode()}, untested()...)
+	return append([]Entry{gemini(), qwen(), claudeAdapter(), openCode(), codexAdapter()}, untested()...)
 }
 
 func gemini() Entry {
@@ -178,6 +177,21 @@ func openCode() Entry {
 	}
 }
 
+// codexAdapter asks for what leaves Codex's own sandbox, which on Linux wants
+// bubblewrap, and for edits.
+func codexAdapter() Entry {
+	c := basic()
+	c.Reasoning, c.CommandOutput, c.Always, c.Plan, c.Images, c.Files = true, true, true, true, true, true
+	c.Resume, c.Models, c.Modes = true, true, true
+	return Entry{
+		Name: "codex-acp", Title: "Codex (ACP adapter)", Aliases: []string{"codex"}, Command: []string{"codex-acp"},
+		Pass: []string{"CODEX_*", "OPENAI_*"}, Keys: []string{"CODEX_API_KEY", "OPENAI_API_KEY"}, Logins: []string{".codex/auth.json"},
+		Auth:         map[string]string{"CODEX_API_KEY": "codex-api-key", "OPENAI_API_KEY": "openai-api-key"},
+		Modes:        modes("read-only", "auto", "full-access"),
+		Capabilities: c, Quirks: codexQuirks,
+	}
+}
+
 func modes(ids ...string) []protocol.Mode {
 	list := make([]protocol.Mode, 0, len(ids))
 	for _, id := range ids {
@@ -200,7 +214,6 @@ func untested() []Entry {
 	entries := []Entry{
 		{Name: "copilot", Title: "GitHub Copilot CLI", Command: []string{"copilot", "--acp"}, Pass: []string{"COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"}},
 		{Name: "goose", Title: "Goose", Command: []string{"goose", "acp"}, Pass: []string{"GOOSE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"}},
-		{Name: "codex-acp", Title: "Codex (ACP adapter)", Command: []string{"codex-acp"}, Pass: []string{"CODEX_*", "OPENAI_*"}},
 		{Name: "cursor", Title: "Cursor CLI", Command: []string{"cursor-agent", "acp"}, Pass: []string{"CURSOR_*"}},
 		{Name: "auggie", Title: "Auggie", Command: []string{"auggie", "--acp"}, Pass: []string{"AUGMENT_*"}},
 		{Name: "kimi", Title: "Kimi Code CLI", Command: []string{"kimi", "acp"}, Pass: []string{"KIMI_*", "MOONSHOT_*"}},

@@ -1,7 +1,6 @@
 package acp
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
@@ -64,7 +63,7 @@ func (t *translator) requestPermission(in jsonrpc.Incoming, o *output) error {
 	tool := asked.describe(t.quirks)
 	t.start(c, o)
 	a := &ask{id: in.ID, call: c, options: options}
-	a.offerSession(tool, asked.kind)
+	a.offerSession(tool, asked.kind, t.quirks)
 	if t.granted[a.grant] {
 		o.answer(t, a.id, selected(a.once))
 		return nil
@@ -82,7 +81,7 @@ func (t *translator) requestPermission(in jsonrpc.Incoming, o *output) error {
 // reach, or nothing tells which calls would be alike: a tool's edits are, and
 // otherwise calls of the very same input, both as the permission shows it and
 // as the call was told.
-func (a *ask) offerSession(tool *protocol.Tool, kind string) {
+func (a *ask) offerSession(tool *protocol.Tool, kind string, q *Quirks) {
 	once := slices.IndexFunc(a.options, func(p protocol.PermissionOption) bool {
 		return p.Decision == protocol.Allow && p.Scope == protocol.ScopeOnce
 	})
@@ -98,20 +97,23 @@ func (a *ask) offerSession(tool *protocol.Tool, kind string) {
 	case absent(tool.Input) || isEmpty(tool.Input):
 		return
 	default:
-		a.grant = strings.Join([]string{tool.Name, compact(tool.Input), compact(a.call.input)}, "\x00")
+		a.grant = strings.Join([]string{tool.Name, q.comparable(tool.Input), q.comparable(a.call.input)}, "\x00")
 	}
 	a.once = a.options[once].ID
 	a.options = append(a.options, protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow, Scope: protocol.ScopeSession, Label: label})
 	slices.SortStableFunc(a.options, func(a, b protocol.PermissionOption) int { return breadth(a) - breadth(b) })
 }
 
-// compact writes JSON in the one way that does not depend on its spaces.
-func compact(raw json.RawMessage) string {
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
-		return string(raw)
+// comparable writes an input so that inputs of like calls are equal.
+func (q *Quirks) comparable(input json.RawMessage) string {
+	var fields map[string]any
+	if json.Unmarshal(input, &fields) != nil {
+		return string(input)
 	}
-	return b.String()
+	for _, name := range q.CallFields {
+		delete(fields, name)
+	}
+	return string(encode(fields)) // the names are sorted
 }
 
 // selected is the answer that chooses an option.

@@ -26,8 +26,12 @@ type Quirks struct {
 	NoOutput string
 	// ExitCodeAfter is the text before the exit code in a command's result.
 	ExitCodeAfter string
-	// ExitCode is the path in rawOutput to a command's exit code.
-	ExitCode []string
+	// ExitCode and Output are the paths in rawOutput to a command's exit code
+	// and to what it printed.
+	ExitCode, Output []string
+	// CallFields are fields of rawInput that tell one call from another; they
+	// count for nothing where calls are compared.
+	CallFields []string
 	// ExactEdit is the path in _meta to what an edit replaced, where the diff
 	// itself is not exact: it shows a leading tab as spaces.
 	ExactEdit []string
@@ -63,7 +67,8 @@ type Quirks struct {
 var turnUsage = []string{"usage"}
 
 // quirks of the agents that were recorded (section 4); OpenCode's are in the
-// notes on its own protocol, section 12.
+// notes on its own protocol, section 12, and the Codex adapter's are what its
+// version 0.16.0 does in the tests.
 var (
 	qwenQuirks = Quirks{
 		ToolName:      []string{"toolName"},
@@ -99,5 +104,10 @@ var (
 		CancelledText:   []string{"User aborted the command\n</shell_metadata>"},
 		PlanTool:        "todowrite",
 		TaskTools:       []string{"task"},
+	}
+	codexQuirks = Quirks{
+		ExitCode:   []string{"exit_code"},
+		Output:     []string{"aggregated_output"},
+		CallFields: []string{"call_id", "turn_id", "process_id", "started_at_ms"},
 	}
 )

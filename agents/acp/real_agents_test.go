@@ -1,11 +1,13 @@
 package acp
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // realAgent is one real agent with a scripted model of its own.
@@ -103,10 +105,53 @@ func realOpenCode(t *testing.T) *realAgent {
 	}
 }
 
+// npmPackage installs an agent that is tested and not installed on demand: its
+// platform package, or its one package without those that it depends on.
+func npmPackage(t *testing.T, agent, version, name, file, integrity string) string {
+	t.Helper()
+	if runtime.GOOS+runtime.GOARCH != "linuxamd64" {
+		optional.Missing(t, "the package of "+agent+" is pinned for Linux on x64 alone")
+	}
+	return installed.Agent(t, &agents.Installation{
+		Agent: agent, Version: version, Dir: installed.Dir(t),
+		Platforms: map[string]agents.Package{
+			"linux-x64":      {Name: name, File: file, Integrity: integrity},
+			"linux-x64-musl": {Name: name, File: file, Integrity: integrity},
+		},
+	})
+}
+
+// realCodex is the adapter of Codex.
+func realCodex(t *testing.T) *realAgent {
+	t.Helper()
+	m := agenttest.NewResponses(t)
+	home := agenttest.CodexHome(t, m.URL())
+	e, ok := Find("codex-acp")
+	if !ok {
+		t.Fatal("there is no entry codex-acp")
+	}
+	e, err := e.With(npmPackage(t, "codex-acp", "0.16.0", "@zed-industries/codex-acp-linux-x64", "bin/codex-acp",
+		"sha512-xs5zZBLpJuciEbZNx6ZSNL0qCa9h3i/zWpj40sp6QtF+L4Ow/7qzHdBzboGhHdcz1jrLedfZeRFDA2Elj8TLMA=="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Pass = append(e.Pass, "FAKE_API_KEY")
+	return &realAgent{
+		credentials: "missing", model: "gpt-5.4", asked: "gpt-5.4",
+		Agent: New(Options{Entry: e, Environ: home.Env}), home: home, on: m.On, usual: "read-only", mode: "auto", resumes: true,
+		execute: func(command string) agenttest.Block {
+			// It asks for what its sandbox shall not hold.
+			return agenttest.Use("exec_command", map[string]any{
+				"cmd": command, "login": false, "yield_time_ms": 20_000, "sandbox_permissions": "require_escalated", "justification": "scripted",
+			})
+		},
+	}
+}
+
 // eachReal runs a test with each of the agents that are proven.
 func eachReal(t *testing.T, test func(t *testing.T, r *realAgent)) {
 	t.Helper()
-	for name, open := range map[string]func(*testing.T) *realAgent{"gemini": realGemini, "qwen": realQwen, "claude": realClaude, "opencode": realOpenCode} {
+	for name, open := range map[string]func(*testing.T) *realAgent{"gemini": realGemini, "qwen": realQwen, "claude": realClaude, "opencode": realOpenCode, "codex": realCodex} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }

@@ -76,6 +76,38 @@ func TestRealImage(t *testing.T) {
 	})
 }
 
+// A file that comes with a prompt reaches the model.
+func TestRealFile(t *testing.T) {
+	eachReal(t, func(t *testing.T, r *realAgent) {
+		s := r.on("read", agenttest.Play(agenttest.Say("noted")))
+		conn := r.open(t, agents.Start{})
+		defer finish(t, conn)
+		prompt := say("m1", "Read this. "+s.Marker())
+		prompt.Content = append(prompt.Content, agents.Content{Part: protocol.Part{Type: protocol.PartFile, Mime: "text/plain", Name: "note.txt"}, Bytes: []byte("the secret is forty-two")})
+		if err := conn.Send(t.Context(), prompt); err != nil {
+			t.Fatal(err)
+		}
+		want(t, ndjson(t, until(t, conn, protocol.TypeTurnEnded, nil)), "noted", `"outcome":"completed"`)
+		requests := s.Requests()
+		want(t, string(requests[len(requests)-1].Body), "the secret is forty-two")
+	})
+}
+
+// Codex's to-do list comes as a plan, a command with what it printed and its
+// exit code, and an edit is asked for with its diff.
+func TestRealCodexToolsAndPlan(t *testing.T) {
+	r := realCodex(t)
+	s := r.on("work", agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "todo", Options: []string{"look", "write"}}}),
+		agenttest.Play(r.execute("echo from-the-tool && exit 3")),
+		agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "write", Path: filepath.Join(r.home.Dir, "new.txt"), Content: "fresh\n"}}),
+		agenttest.Play(agenttest.Say("all done")))
+	conn := r.open(t, agents.Start{})
+	defer finish(t, conn)
+	got := runTurn(t, conn, "m1", s.Marker(), choose(protocol.Allow))
+	want(t, got, `"plan.updated","data":{"entries":[{"text":"look","status":"in_progress"`,
+		`"exit_code":3,"output":"from-the-tool\n"`, `"kind":"edit"`, `"action":"create"`, "+fresh", "all done")
+}
+
 // The model can be changed, and the one that is chosen is asked.
 func TestRealModel(t *testing.T) {
 	eachReal(t, func(t *testing.T, r *realAgent) {

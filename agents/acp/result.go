@@ -125,6 +125,8 @@ func (c *toolCall) commandPart(q *Quirks) protocol.Part {
 	switch {
 	case json.Unmarshal(c.output, &text) == nil:
 		p.Output = q.cleanText(text)
+	case len(q.Output) > 0 && textAt(c.output, q.Output...) != "":
+		p.Output = textAt(c.output, q.Output...)
 	case textAt(c.output, "output") != "":
 		p.Output = textAt(c.output, "output")
 	}

@@ -103,24 +103,6 @@ func refused(t *testing.T, tr *translator, c agents.Command, code protocol.Code)
 	}
 }
 
-func want(t *testing.T, got string, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if !strings.Contains(got, p) {
-			t.Errorf("no %s in:\n%s", p, got)
-		}
-	}
-}
-
-func wantNone(t *testing.T, got string, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if strings.Contains(got, p) {
-			t.Errorf("%s in:\n%s", p, got)
-		}
-	}
-}
-
 // up is a session/update.
 func up(kind, fields string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"s","update":{"sessionUpdate":%q%s}}}`, kind, strings.TrimSuffix(","+fields, ","))
