@@ -5,12 +5,15 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/towline-dev/towline/agents/amp"
+	"github.com/towline-dev/towline/cmd/towline/conformance"
 	"github.com/towline-dev/towline/testdata/leak"
 )
 
-// TestMain is the binary itself when the scripts start it under its name.
+// TestMain is the binary itself when the scripts start it under its name, or
+// an agent starts it for a session that the doctor made.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "towline" {
+	if name := filepath.Base(os.Args[0]); name == "towline" || name == amp.DelegateName || os.Getenv(conformance.MCPVariable) != "" {
 		os.Exit(runMain())
 	}
 	leak.Main(m)

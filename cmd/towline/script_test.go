@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               setUpScript,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serveScript, "stop": stopScript(syscall.SIGTERM), "kill9": stopScript(syscall.SIGKILL), "awaitask": awaitAsk,
+			"serve": serveScript, "quit": stopScript(syscall.SIGTERM), "kill9": stopScript(syscall.SIGKILL), "awaitask": awaitAsk,
 		},
 	})
 }

@@ -118,6 +118,16 @@ func (c *Invariants) look(e protocol.Event) {
 	}
 }
 
+// AtRest tells whether no turn is open and no prompt waits for one.
+func (c *Invariants) AtRest() bool {
+	for _, state := range c.prompts {
+		if state == promptQueued {
+			return false
+		}
+	}
+	return c.turn == ""
+}
+
 // Rest checks that nothing is open: no turn, no item, no ask.
 func (c *Invariants) Rest() {
 	at := protocol.Event{Seq: c.seq, Data: &protocol.UnknownData{Type: "the end"}}

@@ -16,6 +16,10 @@ import (
 // may take half of it to start.
 const waitLimit = 60 * time.Second
 
+// restLimit is how long it waits while no turn is open and no prompt waits for
+// one, so that hardly anything can come.
+const restLimit = 20 * time.Second
+
 // Recorder is one client of a session: it keeps what comes over the socket and
 // checks the invariants. It belongs to the test's goroutine.
 type Recorder struct {
@@ -59,20 +63,37 @@ func record(t agenttest.T, c *clientlib.Client, session string, o clientlib.Atta
 	return r
 }
 
-// next reads one event; the stream's end, a gap or waitLimit ends the test.
+// next reads one event; the stream's end, a gap or the limit ends the test.
 func (r *Recorder) next(want string) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), waitLimit)
+	limit := waitLimit
+	if r.Check.AtRest() {
+		limit = restLimit
+	}
+	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
 	defer cancel()
 	e, err := r.Next(ctx)
 	if err != nil {
-		r.t.Fatalf("waiting for %s: %v", want, err)
+		r.t.Fatalf("waiting for %s: %v%s", want, err, r.failure())
 	}
 	r.Events = append(r.Events, e)
 	r.Check.See(e)
 	if r.OnEvent != nil {
 		r.OnEvent(e)
 	}
+}
+
+// failure says why the last turn that ended failed; empty if it did not.
+func (r *Recorder) failure() string {
+	for _, e := range slices.Backward(r.Events) {
+		if d, is := e.Data.(*protocol.TurnEnded); is {
+			if d.Error == nil {
+				return ""
+			}
+			return "; the turn failed: " + d.Error.Message
+		}
+	}
+	return ""
 }
 
 // Await returns the first event that fits beyond those that were waited for.
