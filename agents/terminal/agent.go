@@ -46,6 +46,11 @@ type Options struct {
 	// Start starts the program; nil means agents.StartTerminal.
 	Start func(o agents.ProcessOptions, rows, cols int) (Program, error)
 	Log   zerolog.Logger
+
+	// find finds the program of an Entry; nil looks for Command. needs says
+	// what to do if it is missing.
+	find  func() (agents.Executable, error)
+	needs string
 }
 
 // Program is what a Conn needs of a process on a terminal, as
@@ -141,14 +146,22 @@ func (a *Agent) command() []string {
 // find finds the program.
 func (a *Agent) find() (agents.Executable, error) {
 	program := a.command()[0]
-	l := agents.Locator{Path: lookup(a.o.Environ(), "PATH")}
-	if strings.ContainsRune(program, filepath.Separator) {
-		l = agents.Locator{Flags: map[string]string{a.o.Name: program}}
+	find := a.o.find
+	if find == nil {
+		l := agents.Locator{Path: lookup(a.o.Environ(), "PATH")}
+		if strings.ContainsRune(program, filepath.Separator) {
+			l = agents.Locator{Flags: map[string]string{a.o.Name: program}}
+		}
+		find = func() (agents.Executable, error) { return l.Find(a.o.Name, program) }
 	}
-	e, err := l.Find(a.o.Name, program)
+	e, err := find()
 	if err != nil {
+		needs := a.o.needs
+		if needs == "" {
+			needs = "install it"
+		}
 		return e, protocol.Errorf(protocol.CodeAgentNotInstalled,
-			"the program %s was not found; install it, or correct the command of --agent %s=terminal:...", filepath.Base(program), a.o.Name)
+			"the program %s was not found; %s, or correct the command of --agent %s=terminal:...", filepath.Base(program), needs, a.o.Name)
 	}
 	return e, nil
 }

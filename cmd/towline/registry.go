@@ -23,11 +23,12 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	terminals, err := terminalAgents(t, executables, user, dir, log)
+	installed, err := o.agentsDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	installed, err := o.agentsDir(dir)
+	locator := &agents.Locator{Flags: executables, Dir: installed, Path: t.lookup("PATH")}
+	terminals, err := terminalAgents(t, locator, user, dir, log)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,6 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 		installAmp, installPi = agents.AmpInstallation(installed), agents.PiInstallation(installed)
 		install, installCodex = agents.ClaudeInstallation(installed), agents.CodexInstallation(installed)
 	}
-	locator := &agents.Locator{Flags: executables, Dir: installed, Path: t.lookup("PATH")}
 	environ := func() []string { return t.env }
 	all := append([]agents.Agent{
 		mock.New(mock.Options{}),
