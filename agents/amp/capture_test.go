@@ -5,6 +5,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
+	"github.com/towline-dev/towline/agents/agenttest/talk"
 )
 
 // recordings are those of the real CLI, with what is strange in them.
@@ -25,6 +26,12 @@ var recordings = captures.Recordings{
 
 // ndjson writes events one a line.
 var ndjson = captures.NDJSON
+
+// want checks that a text holds the parts; wantNone, that it has none of them.
+var (
+	want     = talk.Holds
+	wantNone = talk.HoldsNone
+)
 
 // Every recording, replayed, gives its golden events.
 func TestGolden(t *testing.T) { recordings.Golden(t) }

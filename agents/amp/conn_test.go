@@ -110,26 +110,6 @@ func sendTo(t *testing.T, c *reading, command agents.Command) {
 	}
 }
 
-// want fails the test if got lacks one of the texts.
-func want(t *testing.T, got string, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		if !strings.Contains(got, text) {
-			t.Errorf("%q is not in %s", text, got)
-		}
-	}
-}
-
-// wantNone fails the test if got has one of the texts.
-func wantNone(t *testing.T, got string, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		if strings.Contains(got, text) {
-			t.Errorf("%q is in %s", text, got)
-		}
-	}
-}
-
 // A process that ends at an error of the model is no exit: the next prompt
 // goes to another one, in the same thread.
 func TestSection4RespawnAfterAnError(t *testing.T) {

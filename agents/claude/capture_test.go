@@ -6,6 +6,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
+	"github.com/towline-dev/towline/agents/agenttest/talk"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -22,6 +23,22 @@ var recordings = captures.Recordings{
 
 // ndjson writes events one a line.
 var ndjson = captures.NDJSON
+
+// want checks that a text holds the parts, in that order; wantNone, that it has
+// none of them.
+var (
+	want     = talk.InOrder
+	wantNone = talk.HoldsNone
+)
+
+// finish closes a connection and reads it to its end.
+var finish = talk.Finish
+
+// readUntil reads reports until an event of the type came, and returns all.
+func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType) []protocol.Data {
+	t.Helper()
+	return talk.Until(t, conn, last, nil)
+}
 
 // Every recording, replayed, gives its golden events.
 func TestGolden(t *testing.T) { recordings.Golden(t) }

@@ -1,7 +1,6 @@
 package claude
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/agenttest/talk"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -59,7 +59,7 @@ func TestRealClaude(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer finish(t, conn)
-			checkWants(t, s, drive(t, conn, s, markers))
+			talk.Fits(t, s, drive(t, conn, s, markers), sessionEvents)
 		})
 	}
 }
@@ -113,28 +113,5 @@ func consent(d protocol.Data, answers [][]string) agents.Command {
 		return &agents.Answer{QuestionID: d.Question.QuestionID, Answers: answers}
 	default:
 		return nil
-	}
-}
-
-// checkWants checks what an agent must have reported.
-func checkWants(t *testing.T, s agenttest.Scenario, events []protocol.Data) {
-	t.Helper()
-	at := 0
-	for _, w := range s.Wants {
-		if slices.Contains(sessionEvents, w.Type) {
-			continue
-		}
-		found := false
-		for !found && at < len(events) {
-			data, err := json.Marshal(events[at])
-			if err != nil {
-				t.Fatal(err)
-			}
-			found = w.Fits(events[at].EventType(), data)
-			at++
-		}
-		if !found {
-			t.Fatalf("no %s, in its place, in:\n%s", w, ndjson(t, events))
-		}
 	}
 }

@@ -63,29 +63,6 @@ func prompt(id, native string, steer bool) *agents.Prompt {
 	return &agents.Prompt{PromptID: id, NativeID: native, Steer: steer, Content: []agents.Content{{Part: protocol.TextPart("do")}}}
 }
 
-// want checks that text holds the parts, in that order.
-func want(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	rest := text
-	for _, p := range parts {
-		i := strings.Index(rest, p)
-		if i < 0 {
-			t.Fatalf("no %s (in its place) in:\n%s", p, text)
-		}
-		rest = rest[i+len(p):]
-	}
-}
-
-// wantNone checks that text holds none of the parts.
-func wantNone(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if strings.Contains(text, p) {
-			t.Fatalf("%s in:\n%s", p, text)
-		}
-	}
-}
-
 const (
 	initFrame    = `{"type":"system","subtype":"init","session_id":"n1","model":"opus","permissionMode":"default"}`
 	init1        = `{"type":"system","subtype":"init","session_id":"n1","model":"opus","permissionMode":"default","user_message_uuids":["` + uuid1 + `"]}`

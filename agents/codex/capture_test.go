@@ -5,6 +5,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
+	"github.com/towline-dev/towline/agents/agenttest/talk"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -23,6 +24,16 @@ var recordings = captures.Recordings{
 
 // ndjson writes events one a line.
 var ndjson = captures.NDJSON
+
+// want checks that a text holds the parts, in that order; wantNone, that it has
+// none of them.
+var (
+	want     = talk.InOrder
+	wantNone = talk.HoldsNone
+)
+
+// readUntil reads reports until an event of the type came, and returns all.
+var readUntil = talk.Until
 
 // Every recording, replayed, gives its golden events.
 func TestGolden(t *testing.T) { recordings.Golden(t) }

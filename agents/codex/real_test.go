@@ -99,41 +99,6 @@ func textPrompt(text string) *agents.Prompt {
 	return &agents.Prompt{PromptID: "m1", Content: []agents.Content{{Part: protocol.TextPart(text)}}}
 }
 
-// readUntil reads reports until an event of the type came, and returns all.
-func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType, see func(protocol.Data)) []protocol.Data {
-	t.Helper()
-	var events []protocol.Data
-	for found := false; !found; {
-		reports, err := conn.Recv()
-		if err != nil {
-			t.Fatalf("no %s in\n%s%v", last, ndjson(t, events), err)
-		}
-		for _, r := range reports {
-			for _, d := range r.Events {
-				events = append(events, d)
-				if see != nil {
-					see(d)
-				}
-				found = found || d.EventType() == last
-			}
-		}
-	}
-	return events
-}
-
-// want checks that text holds the parts, in that order.
-func want(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	rest := text
-	for _, p := range parts {
-		i := strings.Index(rest, p)
-		if i < 0 {
-			t.Fatalf("no %s (in its place) in:\n%s", p, text)
-		}
-		rest = rest[i+len(p):]
-	}
-}
-
 // A turn of text, and a command that is asked for, allowed and run.
 func TestRealTurnAndApproval(t *testing.T) {
 	m := newResponses(t, map[string][]string{

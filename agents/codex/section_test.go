@@ -87,16 +87,6 @@ func (b bench) give(c agents.Command) string {
 	return lines(out.Frames)
 }
 
-// wantNone checks that text holds none of the parts.
-func wantNone(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, p := range parts {
-		if strings.Contains(text, p) {
-			t.Fatalf("%s in:\n%s", p, text)
-		}
-	}
-}
-
 func note(method, params string) string {
 	return fmt.Sprintf(`{"method":%q,"params":{"threadId":"T",%s}}`, method, params)
 }

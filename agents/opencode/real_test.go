@@ -13,6 +13,7 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	agenttalk "github.com/towline-dev/towline/agents/agenttest/talk"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -194,7 +195,7 @@ func TestRealScenarios(t *testing.T) {
 			for _, step := range s.Steps {
 				k.step(s, step, markers)
 			}
-			checkWants(t, s, k.events)
+			agenttalk.Fits(t, s, k.events, sessionEvents)
 			checkModel(t, s, r.chat.Requests()[before:])
 			checkFiles(t, s, dir)
 		})
@@ -301,29 +302,6 @@ func (k *talk) decide(step agenttest.Step) {
 		}
 	}
 	k.t.Fatalf("permission %+v has no option for %s %s", p, step.Decision, scope)
-}
-
-// checkWants checks what an agent must have reported, in its order.
-func checkWants(t *testing.T, s agenttest.Scenario, events []protocol.Data) {
-	t.Helper()
-	at := 0
-	for _, w := range s.Wants {
-		if slices.Contains(sessionEvents, w.Type) {
-			continue
-		}
-		found := false
-		for !found && at < len(events) {
-			data, err := json.Marshal(events[at])
-			if err != nil {
-				t.Fatal(err)
-			}
-			found = w.Fits(events[at].EventType(), data)
-			at++
-		}
-		if !found {
-			t.Fatalf("no %s, in its place, in:\n%s", w, ndjson(t, events))
-		}
-	}
 }
 
 // checkModel checks what the model saw.

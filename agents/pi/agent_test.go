@@ -3,11 +3,9 @@ package pi
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,40 +26,6 @@ func fakeAgent(t *testing.T, environ ...string) *Agent {
 		Locator: &agents.Locator{Flags: map[string]string{"pi": path}},
 		Environ: func() []string { return environ },
 	})
-}
-
-// readUntil reads reports until an event of the type came, and returns all.
-func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType) []protocol.Data {
-	t.Helper()
-	var events []protocol.Data
-	for {
-		reports, err := conn.Recv()
-		if err != nil {
-			t.Fatalf("no %s in %s: %v", last, ndjson(t, events), err)
-		}
-		for _, r := range reports {
-			events = append(events, r.Events...)
-		}
-		if slices.ContainsFunc(events, func(d protocol.Data) bool { return d.EventType() == last }) {
-			return events
-		}
-	}
-}
-
-// finish closes the connection and reads it to its end.
-func finish(t *testing.T, conn agents.Conn) {
-	t.Helper()
-	if err := conn.Close(); err != nil {
-		t.Error(err)
-	}
-	for {
-		if _, err := conn.Recv(); err != nil {
-			if !errors.Is(err, io.EOF) {
-				t.Error(err)
-			}
-			return
-		}
-	}
 }
 
 func TestOpenAndTurn(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
+	"github.com/towline-dev/towline/agents/agenttest/talk"
+	"github.com/towline-dev/towline/protocol"
 )
 
 // recordings are those of the real CLI, with what is strange in them.
@@ -18,6 +20,21 @@ var recordings = captures.Recordings{
 
 // ndjson writes events one a line.
 var ndjson = captures.NDJSON
+
+// want checks that a text holds the parts; wantNone, that it has none of them.
+var (
+	want     = talk.Holds
+	wantNone = talk.HoldsNone
+)
+
+// finish closes a connection and reads it to its end.
+var finish = talk.Finish
+
+// readUntil reads reports until an event of the type came, and returns all.
+func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType) []protocol.Data {
+	t.Helper()
+	return talk.Until(t, conn, last, nil)
+}
 
 // Every recording, replayed, gives its golden events.
 func TestGolden(t *testing.T) { recordings.Golden(t) }

@@ -48,26 +48,6 @@ func native(tr *translator, frames ...string) (events []protocol.Data, sent stri
 	return events, sent
 }
 
-// want fails the test if got lacks one of the texts.
-func want(t *testing.T, got string, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		if !strings.Contains(got, text) {
-			t.Errorf("%q is not in %s", text, got)
-		}
-	}
-}
-
-// wantNone fails the test if got has one of the texts.
-func wantNone(t *testing.T, got string, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		if strings.Contains(got, text) {
-			t.Errorf("%q is in %s", text, got)
-		}
-	}
-}
-
 // A delta is read without what stands behind it: the message so far, twice.
 // The frame here is no JSON behind the delta, and nobody notices.
 func TestSection7DeltaReadsHeadOnly(t *testing.T) {
