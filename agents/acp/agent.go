@@ -1,6 +1,7 @@
 package acp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -107,7 +108,7 @@ func (a *Agent) Info(context.Context) protocol.AgentInfo {
 		info.Version = e.Version
 	}
 	if info.Credentials == "missing" {
-		info.Message = "no key or login was found; set " + a.o.Entry.Keys[0] + " for the server, or log in once with: " + a.o.Entry.Command[0]
+		info.Message = "no key or login was found; set " + a.o.Entry.Keys[0] + " for the server, or log in once with: " + cmp.Or(a.o.Entry.Login, a.o.Entry.Command[0])
 	}
 	return info
 }

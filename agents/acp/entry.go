@@ -32,6 +32,8 @@ type Entry struct {
 	// that is not known. Logins are the files, below the home folder, of which
 	// one tells of a login.
 	Keys, Logins []string
+	// Login is the command to log in with by hand; the executable if empty.
+	Login string
 	// Auth is the method to authenticate with if the agent asks for it, by the
 	// variable that must be set for it.
 	Auth map[string]string
@@ -185,7 +187,7 @@ func codexAdapter() Entry {
 	c.Resume, c.Models, c.Modes = true, true, true
 	return Entry{
 		Name: "codex-acp", Title: "Codex (ACP adapter)", Aliases: []string{"codex"}, Command: []string{"codex-acp"},
-		Pass: []string{"CODEX_*", "OPENAI_*"}, Keys: []string{"CODEX_API_KEY", "OPENAI_API_KEY"}, Logins: []string{".codex/auth.json"},
+		Pass: []string{"CODEX_*", "OPENAI_*"}, Keys: []string{"CODEX_API_KEY", "OPENAI_API_KEY"}, Logins: []string{".codex/auth.json"}, Login: "codex login",
 		Auth:         map[string]string{"CODEX_API_KEY": "codex-api-key", "OPENAI_API_KEY": "openai-api-key"},
 		Modes:        modes("read-only", "auto", "full-access"),
 		Capabilities: c, Quirks: codexQuirks,

@@ -189,13 +189,13 @@ func (t *translator) login(err *jsonrpc.Error, again func(*output), o *output) b
 		return false
 	}
 	if t.setup.Auth == "" || t.opening.loggedIn {
-		t.fail(o, "it wants a login: "+t.loginHelp())
+		t.fail(o, "it wants a login: "+t.loginHelp(err))
 		return true
 	}
 	t.opening.loggedIn = true
 	t.call("authenticate", map[string]string{"methodId": t.setup.Auth}, func(_ json.RawMessage, err *jsonrpc.Error, o *output) {
 		if err != nil {
-			t.fail(o, "it refused the login by "+t.setup.Auth+" ("+errorText(err)+"): "+t.loginHelp())
+			t.fail(o, "it refused the login by "+t.setup.Auth+" ("+errorText(err)+"): "+t.loginHelp(nil))
 			return
 		}
 		again(o)
@@ -203,17 +203,29 @@ func (t *translator) login(err *jsonrpc.Error, again func(*output), o *output) b
 	return true
 }
 
-// loginHelp says how to log in, in the agent's own words.
-func (t *translator) loginHelp() string {
+// loginHelp says how to log in, in the agent's own words: those of its error
+// (nil: none) and of the methods that it offers.
+func (t *translator) loginHelp(err *jsonrpc.Error) string {
+	help := "run it once by hand to log in, or set its key for the server"
 	methods := make([]string, 0, len(t.agent.AuthMethods))
 	for _, m := range t.agent.AuthMethods {
-		methods = append(methods, cmp.Or(m.Description, m.Name, m.ID))
+		methods = append(methods, cleanLine(cmp.Or(m.Description, m.Name, m.ID)))
 	}
-	if len(methods) == 0 {
-		return "run it once by hand to log in, or set its key for the server"
+	if len(methods) > 0 {
+		help += "; it offers: " + strings.Join(methods, "; ")
 	}
-	return "run it once by hand to log in, or set its key for the server; it offers: " + strings.Join(methods, "; ")
+	if err == nil {
+		return help
+	}
+	said := strings.TrimSpace(strings.TrimPrefix(cleanLine(errorText(err)), authRequired))
+	if said = strings.TrimLeft(said, ".: "); said != "" {
+		help += "; it says: " + said
+	}
+	return help
 }
+
+// authRequired is what the error says that says nothing more.
+const authRequired = "Authentication required"
 
 // sessionOpened takes the answer that opens the session. id is the session
 // that was asked for; empty for a new one.

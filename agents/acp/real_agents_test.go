@@ -121,6 +121,12 @@ func npmPackage(t *testing.T, agent, version, name, file, integrity string) stri
 	})
 }
 
+func codexExecutable(t *testing.T) string {
+	t.Helper()
+	return npmPackage(t, "codex-acp", "0.16.0", "@zed-industries/codex-acp-linux-x64", "bin/codex-acp",
+		"sha512-xs5zZBLpJuciEbZNx6ZSNL0qCa9h3i/zWpj40sp6QtF+L4Ow/7qzHdBzboGhHdcz1jrLedfZeRFDA2Elj8TLMA==")
+}
+
 // realCodex is the adapter of Codex.
 func realCodex(t *testing.T) *realAgent {
 	t.Helper()
@@ -130,8 +136,7 @@ func realCodex(t *testing.T) *realAgent {
 	if !ok {
 		t.Fatal("there is no entry codex-acp")
 	}
-	e, err := e.With(npmPackage(t, "codex-acp", "0.16.0", "@zed-industries/codex-acp-linux-x64", "bin/codex-acp",
-		"sha512-xs5zZBLpJuciEbZNx6ZSNL0qCa9h3i/zWpj40sp6QtF+L4Ow/7qzHdBzboGhHdcz1jrLedfZeRFDA2Elj8TLMA=="))
+	e, err := e.With(codexExecutable(t))
 	if err != nil {
 		t.Fatal(err)
 	}

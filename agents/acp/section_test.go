@@ -202,6 +202,9 @@ func TestSection3AuthRequired(t *testing.T) {
 	authError := `{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"Authentication required"}}`
 	tr, _ := start(t, setup{}, strings.Replace(initAnswer, `"agentInfo"`, `"authMethods":[{"id":"k","name":"Key","description":"Set TOY_KEY"}],"agentInfo"`, 1), authError)
 	want(t, tr.failure, "wants a login", "Set TOY_KEY")
+	wantNone(t, tr.failure, "it says")
+	tr, _ = start(t, setup{}, initAnswer, strings.Replace(authError, `required"`, `required: please run toy login."`, 1))
+	want(t, tr.failure, "wants a login", "it says: please run toy login.")
 	tr, out := start(t, setup{Auth: "k"}, initAnswer, authError, `{"jsonrpc":"2.0","id":3,"result":{}}`)
 	want(t, string(out.Frames[1]), `"method":"authenticate"`, `"methodId":"k"`)
 	want(t, string(out.Frames[2]), `"method":"session/new"`)

@@ -34,7 +34,7 @@ func (t *translator) turnEnd(result json.RawMessage, err *jsonrpc.Error, o *outp
 		}
 		end.Outcome, end.Error = protocol.OutcomeFailed, failure(err)
 		if err.Code == codeAuthRequired {
-			o.notice("warning", "auth_required", t.setup.Title+" wants a login: "+t.loginHelp(), nil)
+			o.notice("warning", "auth_required", t.setup.Title+" wants a login: "+t.loginHelp(err), nil)
 		}
 		return end
 	}
