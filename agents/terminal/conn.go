@@ -156,23 +156,23 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	if !entered.IsZero() { // a program that starts a command changes how it reads keys
 		c.rest(ctx, entered, enterRest, enterTime)
 	}
-	c.mu.Lock()
-	switch now := time.Now(); {
-	case c.exit != nil:
-		err = errEnded()
-	case c.lease.held(now).ClientID != "":
-		err = c.lease.refusal(now)
-	}
-	pasting := c.screen.sequences.pasting
-	c.mu.Unlock()
-	if err != nil {
+	// While the prompt is typed nobody else types into it.
+	typist := protocol.Actor{Kind: "client", ClientID: "prompt " + p.PromptID}
+	if err := c.mayType(typist); err != nil {
 		return err
 	}
+	defer live{c}.ReleaseLease(typist)
+	c.mu.Lock()
+	pasting := c.screen.sequences.pasting
+	c.mu.Unlock()
 	typed := time.Now()
 	if err := c.write(keysFor(text, pasting)); err != nil {
 		return err
 	}
 	c.rest(ctx, typed, enterRest, enterTime)
+	if err := c.mayType(typist); err != nil {
+		return err // a person has taken over
+	}
 	if err := c.write(enter); err != nil {
 		return err
 	}

@@ -86,3 +86,28 @@ func TestVim(t *testing.T) {
 		t.Errorf("saved %q, %v", b, err)
 	}
 }
+
+// A pager draws on another screen; when it ends, what was there before is back.
+func TestLessOnAnotherScreen(t *testing.T) {
+	t.Parallel()
+	optional.Tool(t, "less")
+	dir := t.TempDir()
+	var text strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&text, "line %d of the text\n", i)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "note"), []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := openIn(t, dir, terminal.Options{}, bash(t)...)
+	p.typeKeys("echo bef''ore; less note\r")
+	p.shows("line 20 of the text")
+	p.typeKeys("G")
+	if s := p.shows("line 199 of the text"); strings.Contains(strings.Join(s.Lines, "\n"), "before") {
+		t.Errorf("the pager's screen: %q", s.Lines)
+	}
+	p.typeKeys("q")
+	if s := p.shows("before"); strings.Contains(strings.Join(s.Lines, "\n"), "of the text") {
+		t.Errorf("the screen after it: %q", s.Lines)
+	}
+}

@@ -1,0 +1,135 @@
+package terminal_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/terminal"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// sending sends a prompt to a program that does not show what is typed, so
+// that Enter follows after 2 s. It returns when the text was typed.
+func sending(t *testing.T, conn agents.Conn) <-chan error {
+	t.Helper()
+	sent := make(chan error, 1)
+	go func() {
+		sent <- conn.Send(t.Context(), &agents.Prompt{PromptID: "m1", Content: []agents.Content{{Part: protocol.TextPart("a prompt")}}})
+	}()
+	time.Sleep(7 * time.Second) // 6 s for a program that never says that it is ready
+	return sent
+}
+
+// Nobody types into a prompt while it is typed, nor does a prompt type into
+// what a person types; and a person may take over.
+func TestPromptHoldsTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, program := play(t, terminal.Options{})
+		live := conn.(agents.TerminalConn).Terminal()
+		sent := sending(t, conn)
+		if err := live.Type(ada, []byte("X")); protocol.CodeOf(err) != protocol.CodeBusy {
+			t.Errorf("ada types into a prompt: %v", err)
+		}
+		if holder := live.Snapshot().Lease.ClientID; holder != "prompt m1" {
+			t.Errorf("%q types", holder)
+		}
+		if err := <-sent; err != nil {
+			t.Errorf("the prompt: %v", err)
+		}
+		if err := live.Type(ada, []byte("b")); err != nil {
+			t.Errorf("ada types behind it: %v", err)
+		}
+		if typed := program.Typed(); typed != "a prompt\rb" {
+			t.Errorf("typed %q", typed)
+		}
+		program.End(0)
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPromptIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, program := play(t, terminal.Options{})
+		live := conn.(agents.TerminalConn).Terminal()
+		sent := sending(t, conn)
+		live.TakeLease(ada)
+		if err := <-sent; protocol.CodeOf(err) != protocol.CodeBusy {
+			t.Errorf("the prompt: %v", err)
+		}
+		if err := live.Type(ada, []byte("c")); err != nil {
+			t.Errorf("ada types: %v", err)
+		}
+		if typed := program.Typed(); typed != "a promptc" {
+			t.Errorf("typed %q, want no Enter by the prompt", typed)
+		}
+		program.End(0)
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A program that does not read what is typed fails the prompt in time.
+func TestPromptToADeafProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, program := play(t, terminal.Options{})
+		program.Deafen()
+		sent := sending(t, conn)
+		if err := <-sent; protocol.CodeOf(err) != protocol.CodeTimeout {
+			t.Errorf("the prompt: %v", err)
+		}
+		program.End(0)
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A turn goes on while a command of the program has the terminal, however long
+// its output rests.
+func TestTurnLastsAsLongAsItsCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, program := play(t, terminal.Options{})
+		ended := make(chan time.Time, 1)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				reports, err := conn.Recv()
+				for _, r := range reports {
+					for _, e := range r.Events {
+						if _, ok := e.(*protocol.TurnEnded); ok {
+							ended <- time.Now()
+						}
+					}
+				}
+				if err != nil {
+					return
+				}
+			}
+		}()
+		sent := sending(t, conn)
+		program.Job(true)
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if len(ended) != 0 {
+			t.Error("the turn ended while its command ran")
+		}
+		program.Job(false)
+		before := time.Now()
+		if after := (<-ended).Sub(before); after > time.Second {
+			t.Errorf("it ended %v after its command", after)
+		}
+		program.End(0)
+		<-done
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
