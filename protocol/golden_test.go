@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/towline-dev/towline/agents/agenttest/golden"
 	. "github.com/towline-dev/towline/protocol"
 )
 
-// golden compares lines of JSON, and their msgpack forms, with the files kept
+// compare compares lines of JSON, and their msgpack forms, with the files kept
 // in testdata/protocol. Clients in other languages test against them too.
-func golden(t *testing.T, name string, lines [][]byte) {
+func compare(t *testing.T, name string, lines [][]byte) {
 	t.Helper()
 	var packed [][]byte
 	for _, line := range lines {
@@ -26,23 +26,7 @@ func golden(t *testing.T, name string, lines [][]byte) {
 		packed = append(packed, []byte(hex.EncodeToString(b)))
 	}
 	for ext, want := range map[string][][]byte{".ndjson": lines, ".msgpack.hex": packed} {
-		path := filepath.Join("..", "testdata", "protocol", name+ext)
-		got := append(bytes.Join(want, []byte("\n")), '\n')
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		kept, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(kept), string(got)); diff != "" {
-			t.Errorf("%s differs; if that is meant, run the tests with -update (-kept +got):\n%s", path, diff)
-		}
+		golden.Compare(t, filepath.Join("..", "testdata", "protocol", name+ext), append(bytes.Join(want, []byte("\n")), '\n'))
 	}
 }
 
@@ -55,7 +39,7 @@ func TestGoldenEvents(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	golden(t, "events", lines)
+	compare(t, "events", lines)
 }
 
 func TestGoldenServerFrames(t *testing.T) {
@@ -73,7 +57,7 @@ func TestGoldenServerFrames(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	golden(t, "server-frames", lines)
+	compare(t, "server-frames", lines)
 }
 
 func TestGoldenClientFrames(t *testing.T) {
@@ -85,7 +69,7 @@ func TestGoldenClientFrames(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	golden(t, "client-frames", lines)
+	compare(t, "client-frames", lines)
 }
 
 // TestEveryTypeHasASample keeps the samples complete: a type added without one

@@ -2,15 +2,12 @@ package protocol_test
 
 import (
 	"encoding/json"
-	"flag"
 	"testing"
 	"time"
 
 	. "github.com/towline-dev/towline/protocol"
 	"github.com/towline-dev/towline/testdata/leak"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) { leak.Main(m) }
 

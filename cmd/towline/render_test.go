@@ -2,12 +2,11 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/towline-dev/towline/agents/agenttest/golden"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -86,29 +85,8 @@ func TestRendering(t *testing.T) {
 			if r.err != nil {
 				t.Fatal(r.err)
 			}
-			golden(t, name+".txt", out.String())
+			golden.Compare(t, filepath.Join("testdata", "golden", name+".txt"), []byte(out.String()))
 		})
-	}
-}
-
-// golden compares with a file below testdata/golden.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s differs (-want +got):\n%s", path, d)
 	}
 }
 

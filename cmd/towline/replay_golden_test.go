@@ -3,13 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/towline-dev/towline/agents/agenttest/golden"
 	"github.com/towline-dev/towline/cmd/towline/conformance"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -17,9 +15,9 @@ import (
 // recordings is where the captures of the agents' native traffic lie.
 var recordings = filepath.Join("..", "..", "testdata")
 
-// replayedAgents are the agents whose captures have golden universal events,
-// with the number of captures.
-var replayedAgents = map[string]int{"claude": 26, "codex": 25, "amp": 25, "pi": 13}
+// replayedAgents are the folders of the captures that have golden universal
+// events, with the number of captures.
+var replayedAgents = map[string]int{"claude": 26, "codex": 25, "amp": 25, "pi": 13, "acp": 49}
 
 // unfinished are the captures that end in the middle of a turn, and why.
 var unfinished = map[string]string{
@@ -46,24 +44,18 @@ func TestReplayGolden(t *testing.T) {
 	}
 }
 
-// compareReplay replays one capture and compares it with its golden events.
-func compareReplay(t *testing.T, agent, name, path string) {
+// compareReplay replays one capture of a folder and compares it with its golden
+// events.
+func compareReplay(t *testing.T, folder, name, path string) {
 	t.Helper()
+	agent := folder
+	if folder == "acp" { // which says in the capture's name what spoke it
+		spoke, _, _ := strings.Cut(name, "-")
+		agent = "acp:" + spoke
+	}
 	got := replayed(t, agent, path)
-	checkInvariants(t, got, unfinished[agent+"/"+name] == "")
-	golden := filepath.Join(recordings, agent, "golden", "universal", name+".ndjson")
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Error(diff)
-	}
+	checkInvariants(t, got, unfinished[folder+"/"+name] == "")
+	golden.Compare(t, filepath.Join(recordings, folder, "golden", "universal", name+".ndjson"), got)
 }
 
 // replayed is what `towline agents replay` prints.

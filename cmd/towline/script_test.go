@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,17 +12,16 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/towline-dev/towline/agents/agenttest/golden"
 	"github.com/towline-dev/towline/clientlib"
 	"github.com/towline-dev/towline/protocol"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestScripts runs testdata/script: each script has a state folder of its own.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
-		UpdateScripts:       *update,
+		UpdateScripts:       golden.Updating(),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setUpScript,

@@ -3,17 +3,12 @@ package captures
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/towline-dev/towline/agents/agenttest/golden"
 	"github.com/towline-dev/towline/protocol"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // Golden replays every recording and compares its events with the golden ones,
 // or writes them with -update.
@@ -21,20 +16,8 @@ func (r *Recordings) Golden(t *testing.T) {
 	t.Helper()
 	for name, lines := range r.Lines(t) {
 		t.Run(name, func(t *testing.T) {
-			got := NDJSON(t, r.Events(t, name, lines))
 			path := filepath.Join(r.Dir, "golden", "translator", name+".ndjson")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Error(diff)
-			}
+			golden.Compare(t, path, []byte(NDJSON(t, r.Events(t, name, lines))))
 		})
 	}
 }

@@ -1,34 +1,21 @@
 package conformance_test
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/golden"
 	"github.com/towline-dev/towline/cmd/towline/conformance"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
 // docs/AGENTS.md says what the agents claim, and every claim has a proof.
 func TestAgentsDocument(t *testing.T) {
-	path := filepath.Join("..", "..", "..", "docs", "AGENTS.md")
 	got, err := conformance.Matrix(conformance.Adapters()...)
 	ok(t, err)
-	if *update {
-		ok(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	ok(t, err)
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("docs/AGENTS.md is out of date, write it with -update: %s", diff)
-	}
+	golden.Compare(t, filepath.Join("..", "..", "..", "docs", "AGENTS.md"), []byte(got))
 }
 
 // A claim without a proof does not reach the document.
