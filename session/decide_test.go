@@ -14,10 +14,7 @@ import (
 // asked starts a turn in which the agent asks for a permission.
 func asked(b *bench) (*Session, *scriptedConn) {
 	b.t.Helper()
-	s := b.create("s1")
-	b.do(s, "c1", &protocol.Prompt{Text: "go"})
-	c := b.conn()
-	command[*agents.Prompt](b, c)
+	s, c := b.running()
 	c.say(&protocol.ItemStarted{Item: protocol.Item{ID: "tool1", Kind: protocol.KindToolCall, Tool: &protocol.Tool{Name: "Bash"}}})
 	p := bash("r1")
 	p.ItemID = "tool1"
@@ -192,10 +189,7 @@ func TestDecisionNotDelivered(t *testing.T) {
 
 func TestQuestion(t *testing.T) {
 	b := newBench(t)
-	s := b.create("s1")
-	b.do(s, "c1", &protocol.Prompt{Text: "go"})
-	c := b.conn()
-	command[*agents.Prompt](b, c)
+	s, c := b.running()
 	ask := func(id string) {
 		c.say(&protocol.QuestionRequested{Question: protocol.Question{QuestionID: id, Questions: []protocol.QuestionItem{{Text: "Which?"}}}})
 	}

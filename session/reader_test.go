@@ -15,10 +15,7 @@ import (
 // talk makes a session with a finished turn of n deltas.
 func talk(b *bench, n int) (*Session, *scriptedConn) {
 	b.t.Helper()
-	s := b.create("s1")
-	b.do(s, "c1", &protocol.Prompt{Text: "go"})
-	c := b.conn()
-	command[*agents.Prompt](b, c)
+	s, c := b.running()
 	for i := range n {
 		c.say(&protocol.ItemDelta{ItemID: "a", Kind: protocol.DeltaText, Text: fmt.Sprintf("%d ", i)})
 	}
@@ -118,10 +115,7 @@ func TestR04_Retention(t *testing.T) {
 // readers that come while events are appended see each once.
 func TestR06_ReplayWhileLive(t *testing.T) {
 	b := newBench(t)
-	s := b.create("s1")
-	b.do(s, "c1", &protocol.Prompt{Text: "go"})
-	c := b.conn()
-	command[*agents.Prompt](b, c)
+	s, c := b.running()
 	const n = 3000
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -165,10 +159,7 @@ func TestR06_ReplayWhileLive(t *testing.T) {
 // An ask overtakes a backlog, and its event still follows in order.
 func TestAskOvertakes(t *testing.T) {
 	b := newBench(t)
-	s := b.create("s1")
-	b.do(s, "c1", &protocol.Prompt{Text: "go"})
-	c := b.conn()
-	command[*agents.Prompt](b, c)
+	s, c := b.running()
 	for range 2000 {
 		c.say(&protocol.ItemDelta{ItemID: "a", Kind: protocol.DeltaText, Text: "some words to fill the log "})
 	}

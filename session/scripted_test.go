@@ -194,6 +194,16 @@ func (b *bench) create(id string) *Session {
 	return b.get(id)
 }
 
+// running makes a session whose agent has its first prompt.
+func (b *bench) running() (*Session, *scriptedConn) {
+	b.t.Helper()
+	s := b.create("s1")
+	b.do(s, "c1", &protocol.Prompt{Text: "go"})
+	c := b.conn()
+	command[*agents.Prompt](b, c)
+	return s, c
+}
+
 func (b *bench) get(id string) *Session {
 	b.t.Helper()
 	s, err := b.m.Get(b.t.Context(), id)

@@ -124,10 +124,7 @@ func TestUntidyAgent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newBench(t)
-			s := b.create("s1")
-			b.do(s, "c1", &protocol.Prompt{Text: "go"})
-			c := b.conn()
-			command[*agents.Prompt](b, c)
+			s, c := b.running()
 			c.say(append(tt.say, &protocol.TurnEnded{Outcome: protocol.OutcomeCompleted})...)
 			events := b.until(s, is(protocol.TypeTurnEnded))
 			want := append([]string{"session.started", "prompt.accepted", "turn.started", "agent.started"}, tt.want...)
@@ -144,10 +141,7 @@ func TestUntidyAgent(t *testing.T) {
 // told; the next prompt starts the agent again with its native session.
 func TestA01_ExitInTurn(t *testing.T) {
 	b := newBench(t)
-	s := b.create("s1")
-	b.do(s, "c1", &protocol.Prompt{Text: "go"})
-	c := b.conn()
-	command[*agents.Prompt](b, c)
+	s, c := b.running()
 	c.say(&protocol.SessionUpdated{NativeSessionID: new("n1")}, &protocol.ItemDelta{ItemID: "a", Kind: protocol.DeltaText, Text: "half"},
 		&protocol.PermissionRequested{Permission: bash("r1")})
 	c.exit(3)
