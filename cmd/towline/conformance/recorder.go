@@ -18,7 +18,7 @@ const waitLimit = 60 * time.Second
 
 // restLimit is how long it waits while no turn is open and no prompt waits for
 // one, so that hardly anything can come.
-const restLimit = 20 * time.Second
+const restLimit = 15 * time.Second
 
 // Recorder is one client of a session: it keeps what comes over the socket and
 // checks the invariants. It belongs to the test's goroutine.
@@ -73,8 +73,12 @@ func (r *Recorder) next(want string) {
 	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
 	defer cancel()
 	e, err := r.Next(ctx)
-	if err != nil {
-		r.t.Fatalf("waiting for %s: %v%s", want, err, r.failure())
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && r.t.Context().Err() == nil:
+		r.t.Fatalf("there came no %s, and nothing else for %v", want, limit)
+	default:
+		r.t.Fatalf("waiting for %s: %v", want, err)
 	}
 	r.Events = append(r.Events, e)
 	r.Check.See(e)
@@ -83,20 +87,22 @@ func (r *Recorder) next(want string) {
 	}
 }
 
-// failure says why the last turn that ended failed; empty if it did not.
+// failure is why the last turn that ended failed; empty if it did not.
 func (r *Recorder) failure() string {
 	for _, e := range slices.Backward(r.Events) {
 		if d, is := e.Data.(*protocol.TurnEnded); is {
 			if d.Error == nil {
 				return ""
 			}
-			return "; the turn failed: " + d.Error.Message
+			return ": " + d.Error.Message
 		}
 	}
 	return ""
 }
 
-// Await returns the first event that fits beyond those that were waited for.
+// Await returns the first event that fits beyond those that were waited for. A
+// turn that ends in another way than the one that is waited for is a fault, if
+// no other turn follows.
 func (r *Recorder) Await(w agenttest.Want) protocol.Event {
 	r.t.Helper()
 	for {
@@ -105,6 +111,9 @@ func (r *Recorder) Await(w agenttest.Want) protocol.Event {
 			r.waited++
 			if fits(w, e) {
 				return e
+			}
+			if d, is := e.Data.(*protocol.TurnEnded); is && w.Type == protocol.TypeTurnEnded && r.waited == len(r.Events) && r.Check.AtRest() {
+				r.t.Fatalf("waiting for %s: the turn ended as %s%s", w, d.Outcome, r.failure())
 			}
 		}
 		r.next(w.String())
