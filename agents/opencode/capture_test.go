@@ -15,7 +15,6 @@ var recordings = captures.Recordings{
 		{Rule: captures.CallsBeginWithInput, Reason: "a call is told before its input is"},
 		{Rule: captures.PromptsFit, Recording: "06-second-prompt-mid-turn", Times: 2, Reason: "the recorded client sends prompts while a turn is open"},
 		{Rule: captures.PromptsFit, Recording: "09-prompt-lost-right-after-error", Times: 2, Reason: "the recorded client sends prompts while a turn is open"},
-		{Rule: captures.PromptsFit, Recording: "19-auth-and-http-errors", Times: 1, Reason: "the recorded client sends prompts while a turn is open"},
 		{Rule: captures.PromptsFit, Recording: "22-abort-race-and-client-disconnect", Times: 2, Reason: "the recorded client sends prompts while a turn is open"},
 		{Rule: captures.AsksEndInTurn, Recording: "05-abort", Times: 1, Reason: "the session withdraws what an interrupt leaves"},
 		{Rule: captures.TurnsEnd, Recording: "10-kill-restart-resume", Times: 2, Reason: "killed in a command, then while a permission waited"},

@@ -182,8 +182,12 @@ func (r *replay) sessionCall(t *translator, verb string, c recordedCall) []agent
 	return nil
 }
 
-// prompted maps a prompt, unless another session's turn is open.
+// prompted maps a prompt, unless another session's turn is open. A prompt of
+// nothing the server would refuse.
 func (r *replay) prompted(t *translator, content []agents.Content) []agents.Command {
+	if len(content) == 0 {
+		return nil
+	}
 	if t != r.current {
 		if r.current != nil && r.current.turn.open {
 			return nil

@@ -17,13 +17,14 @@ var recordings = filepath.Join("..", "..", "testdata")
 
 // replayedAgents are the folders of the captures that have golden universal
 // events, with the number of captures.
-var replayedAgents = map[string]int{"claude": 26, "codex": 25, "amp": 25, "pi": 13, "acp": 49}
+var replayedAgents = map[string]int{"claude": 26, "codex": 25, "amp": 25, "pi": 13, "acp": 49, "opencode": 22}
 
 // unfinished are the captures that end in the middle of a turn, and why.
 var unfinished = map[string]string{
-	"amp/tool_ask_hangs":                     "Amp waits for ever for an answer on a terminal",
-	"amp/tool_default_rules":                 "Amp waits for ever for an answer on a terminal",
-	"codex/21a-killed-with-pending-approval": "the process was killed there",
+	"opencode/20-parallel-tools-permission-rules": "the recording ends while a permission waits",
+	"amp/tool_ask_hangs":                          "Amp waits for ever for an answer on a terminal",
+	"amp/tool_default_rules":                      "Amp waits for ever for an answer on a terminal",
+	"codex/21a-killed-with-pending-approval":      "the process was killed there",
 }
 
 // Every capture, replayed by the command, gives its golden universal events,
