@@ -24,8 +24,8 @@ import (
 )
 
 // serveTerminals starts a server whose agents are a shell (bash), one with
-// little history (small), and the mock.
-func serveTerminals(t *testing.T, change func(*ws.Options)) *fixture {
+// little history (small), the mock, and others.
+func serveTerminals(t *testing.T, change func(*ws.Options), others ...agents.Agent) *fixture {
 	t.Helper()
 	path, err := exec.LookPath("bash")
 	if err != nil {
@@ -44,7 +44,7 @@ func serveTerminals(t *testing.T, change func(*ws.Options)) *fixture {
 		t.Fatal(err)
 	}
 	m := session.NewManager(session.Options{
-		Store: st, Agents: agents.NewRegistry(shell("bash", 0), shell("small", 4096), mock.New(mock.Options{})),
+		Store: st, Agents: agents.NewRegistry(append(others, shell("bash", 0), shell("small", 4096), mock.New(mock.Options{}))...),
 		Log: zerolog.Nop(), Directory: t.TempDir(),
 	})
 	if err := m.Start(t.Context()); err != nil {

@@ -1,7 +1,6 @@
 package terminal_test
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/terminal"
+	"github.com/towline-dev/towline/agents/terminal/terminaltest"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -20,7 +20,7 @@ func TestRealClaudeInterface(t *testing.T) {
 	path := installed.Claude(t)
 	m := agenttest.NewMessages(t)
 	home := agenttest.NewHome(t, m.URL())
-	settleClaude(t, home)
+	terminaltest.SettleClaude(t, home)
 	made := filepath.Join(home.Dir, "made")
 	greet := m.On("greet", agenttest.Play(agenttest.Say("Hello from the script.")))
 	m.On("write", agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "write", Path: made, Content: "by claude"}}),
@@ -65,20 +65,4 @@ func TestRealClaudeInterface(t *testing.T) {
 	}
 	p.shows("Interrupted")
 	p.leave("/exit")
-}
-
-// settleClaude answers what the CLI asks for at its first start.
-func settleClaude(t *testing.T, home *agenttest.Home) {
-	t.Helper()
-	settings, err := json.Marshal(map[string]any{
-		"hasCompletedOnboarding": true, "theme": "dark", "numStartups": 3,
-		"customApiKeyResponses": map[string]any{"approved": []string{"fake-key"}, "rejected": []string{}},
-		"projects":              map[string]any{home.Dir: map[string]any{"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(home.Config, ".claude.json"), settings, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

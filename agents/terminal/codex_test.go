@@ -10,11 +10,13 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/terminal"
+	"github.com/towline-dev/towline/agents/terminal/terminaltest"
 	"github.com/towline-dev/towline/protocol"
 )
 
-// calm is a pace for agents, whose screens rest now and then while they work.
-var calm = terminal.Pace{Settle: 300 * time.Millisecond, Done: time.Second}
+// calm is a pace for agents, whose screens rest for a second now and then while
+// they work.
+var calm = terminal.Pace{Settle: 300 * time.Millisecond, Done: 3 * time.Second}
 
 // The Codex CLI's own interface, as people use it: a prompt, one of several
 // lines whose command a person approves by a key, an interrupt, the end.
@@ -28,7 +30,7 @@ func TestRealCodexInterface(t *testing.T) {
 	})), agenttest.Play(agenttest.Say("It is made.")))
 	hold := m.On("hold", agenttest.Play(agenttest.Block{Text: "This takes a while.", Hold: true}))
 	home := agenttest.CodexHome(t, m.URL())
-	settleCodex(t, home)
+	terminaltest.SettleCodex(t, home)
 	p := openWith(t, agents.Start{
 		SessionID: "s", Directory: home.Dir, Env: map[string]string{"FAKE_API_KEY": home.Vars["FAKE_API_KEY"]},
 	}, terminal.Options{Environ: home.Env, Rows: 40, Cols: 120, Pace: calm}, path)
@@ -71,27 +73,6 @@ func TestRealCodexInterface(t *testing.T) {
 	}
 	p.shows("Conversation interrupted")
 	p.leave("/quit")
-}
-
-// settleCodex answers what the CLI asks for at its first start.
-func settleCodex(t *testing.T, home *agenttest.Home) {
-	t.Helper()
-	config := filepath.Join(home.Config, "config.toml")
-	b, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	settings := `approval_policy = "on-request"
-sandbox_mode = "read-only"
-check_for_update_on_startup = false
-` + string(b) + `[projects."` + home.Dir + `"]
-trust_level = "trusted"
-[notice.model_migrations]
-"gpt-5.5" = "gpt-6-sol"
-`
-	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // leave types the command that ends an agent's interface. It enters it once

@@ -94,40 +94,26 @@ func TestPromptToADeafProgram(t *testing.T) {
 func TestTurnLastsAsLongAsItsCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, program := play(t, terminal.Options{})
-		ended := make(chan time.Time, 1)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for {
-				reports, err := conn.Recv()
-				for _, r := range reports {
-					for _, e := range r.Events {
-						if _, ok := e.(*protocol.TurnEnded); ok {
-							ended <- time.Now()
-						}
-					}
-				}
-				if err != nil {
-					return
-				}
-			}
-		}()
+		events := listen(conn)
 		sent := sending(t, conn)
 		program.Job(true)
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if len(ended) != 0 {
+		synctest.Wait()
+		if _, ends := drain(events); len(ends) != 0 {
 			t.Error("the turn ended while its command ran")
 		}
 		program.Job(false)
-		before := time.Now()
-		if after := (<-ended).Sub(before); after > time.Second {
-			t.Errorf("it ended %v after its command", after)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if _, ends := drain(events); len(ends) != 1 {
+			t.Errorf("a second after its command the turn ended %d times", len(ends))
 		}
 		program.End(0)
-		<-done
+		for range events { // to its end
+		}
 		if err := conn.Close(); err != nil {
 			t.Error(err)
 		}
