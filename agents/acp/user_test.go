@@ -40,27 +40,9 @@ func TestA08_AgentAsAnotherUser(t *testing.T) {
 // What the user may not enter or run is told in one sentence.
 func TestA08_AgentClosedToTheUser(t *testing.T) {
 	place := otheruser.NewPlace(t)
-	closed := filepath.Join(t.TempDir(), "closed")
-	if err := os.Mkdir(closed, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	private := filepath.Join(closed, "agent")
-	if err := os.WriteFile(private, []byte("#!/bin/sh\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		command, dir, says string
-		code               protocol.Code
-	}{
-		"folder":     {"/bin/sh", closed, "may not enter", protocol.CodeInvalidRequest},
-		"executable": {private, place.Dir, "may not read and run", protocol.CodeAgentStartFailed},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := New(Options{Entry: Custom("x", []string{c.command}), User: place.User, Environ: func() []string { return []string{"PATH=/usr/bin:/bin"} }})
-			_, err := a.Open(t.Context(), agents.Start{SessionID: "s", Directory: c.dir})
-			if protocol.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
+	place.Refuses(t, "/bin/sh", func(executable, dir string) error {
+		a := New(Options{Entry: Custom("x", []string{executable}), User: place.User, Environ: func() []string { return []string{"PATH=/usr/bin:/bin"} }})
+		_, err := a.Open(t.Context(), agents.Start{SessionID: "s", Directory: dir})
+		return err
+	})
 }

@@ -3,7 +3,6 @@ package amp
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
@@ -31,37 +30,25 @@ func TestA08_AmpAsAnotherUser(t *testing.T) {
 	want(t, ndjson(t, until(t, c, protocol.TypeTurnEnded)), "home "+u.Home(), "settings are mine to read and not to write")
 }
 
-// What the user may not enter or run is told in one sentence.
+// What the user may not enter or run is told in one sentence, also of the
+// delegate.
 func TestA08_AmpClosedToTheUser(t *testing.T) {
 	place := otheruser.NewPlace(t)
-	u, dir, self := place.User, place.Dir, place.Self(t, "amp")
-	closed := t.TempDir()
-	if err := os.Chmod(closed, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	private := filepath.Join(closed, "file")
-	if err := os.WriteFile(private, []byte("#!/bin/sh\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		amp, delegate, dir, says string
-		code                     protocol.Code
-	}{
-		"folder":     {self, self, closed, "may not enter", protocol.CodeInvalidRequest},
-		"executable": {private, self, dir, "may not read and run", protocol.CodeAgentStartFailed},
-		"delegate":   {self, private, dir, "may not read and run", protocol.CodeAgentStartFailed},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := New(Options{
-				Locator: &agents.Locator{Flags: map[string]string{"amp": c.amp}}, User: u, Delegate: c.delegate,
-				Environ: func() []string { return []string{"HOME=/root", "PATH=/usr/bin:/bin"} },
-			})
-			_, err := a.Open(t.Context(), agents.Start{SessionID: "s1", Directory: c.dir})
-			if protocol.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("got %v", err)
-			}
+	self := place.Self(t, "amp")
+	open := func(amp, delegate, dir string) error {
+		a := New(Options{
+			Locator: &agents.Locator{Flags: map[string]string{"amp": amp}}, User: place.User, Delegate: delegate,
+			Environ: func() []string { return []string{"HOME=/root", "PATH=/usr/bin:/bin"} },
 		})
+		_, err := a.Open(t.Context(), agents.Start{SessionID: "s1", Directory: dir})
+		return err
 	}
+	t.Run("amp", func(t *testing.T) {
+		place.Refuses(t, self, func(executable, dir string) error { return open(executable, self, dir) })
+	})
+	t.Run("delegate", func(t *testing.T) {
+		place.Refuses(t, self, func(executable, dir string) error { return open(self, executable, dir) })
+	})
 }
 
 // The user's settings file is read only if it is the user's: else the server,

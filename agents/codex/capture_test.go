@@ -33,7 +33,7 @@ var (
 )
 
 // readUntil reads reports until an event of the type came, and returns all.
-var readUntil = talk.Until
+var readUntil = talk.Watch
 
 // Every recording, replayed, gives its golden events.
 func TestGolden(t *testing.T) { recordings.Golden(t) }

@@ -6,7 +6,6 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
 	"github.com/towline-dev/towline/agents/agenttest/talk"
-	"github.com/towline-dev/towline/protocol"
 )
 
 // recordings are those of the real CLI, with what is strange in them.
@@ -31,10 +30,7 @@ var (
 var finish = talk.Finish
 
 // readUntil reads reports until an event of the type came, and returns all.
-func readUntil(t *testing.T, conn agents.Conn, last protocol.EventType) []protocol.Data {
-	t.Helper()
-	return talk.Until(t, conn, last, nil)
-}
+var readUntil = talk.Until
 
 // Every recording, replayed, gives its golden events.
 func TestGolden(t *testing.T) { recordings.Golden(t) }

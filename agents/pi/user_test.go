@@ -1,9 +1,6 @@
 package pi
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
@@ -33,30 +30,12 @@ func TestA08_PiAsAnotherUser(t *testing.T) {
 // What the user may not enter or run is told in one sentence.
 func TestA08_PiClosedToTheUser(t *testing.T) {
 	place := otheruser.NewPlace(t)
-	closed := filepath.Join(t.TempDir(), "closed")
-	if err := os.Mkdir(closed, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	private := filepath.Join(closed, "pi")
-	if err := os.WriteFile(private, []byte("#!/bin/sh\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		pi, dir, says string
-		code          protocol.Code
-	}{
-		"folder":     {place.Self(t, "pi"), closed, "may not enter", protocol.CodeInvalidRequest},
-		"executable": {private, place.Dir, "may not read and run", protocol.CodeAgentStartFailed},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := New(Options{
-				Locator: &agents.Locator{Flags: map[string]string{"pi": c.pi}}, User: place.User,
-				Environ: func() []string { return []string{"HOME=/root", "PATH=/usr/bin:/bin"} },
-			})
-			_, err := a.Open(t.Context(), agents.Start{SessionID: "s1", Directory: c.dir})
-			if protocol.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("got %v", err)
-			}
+	place.Refuses(t, place.Self(t, "pi"), func(executable, dir string) error {
+		a := New(Options{
+			Locator: &agents.Locator{Flags: map[string]string{"pi": executable}}, User: place.User,
+			Environ: func() []string { return []string{"HOME=/root", "PATH=/usr/bin:/bin"} },
 		})
-	}
+		_, err := a.Open(t.Context(), agents.Start{SessionID: "s1", Directory: dir})
+		return err
+	})
 }

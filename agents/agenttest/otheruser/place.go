@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/optional"
+	"github.com/towline-dev/towline/protocol"
 )
 
 // Place is where the user nobody can work.
@@ -72,6 +74,30 @@ func (p Place) Self(t testing.TB, name string) string {
 	self, err := os.Executable()
 	ok(t, err)
 	return p.Install(t, self, name)
+}
+
+// Refuses checks that what the user may not enter or run is told in one
+// sentence. open opens a session with that executable in that folder; own is an
+// executable that the user may run.
+func (p Place) Refuses(t *testing.T, own string, open func(executable, dir string) error) {
+	t.Helper()
+	closed := filepath.Join(t.TempDir(), "closed")
+	ok(t, os.Mkdir(closed, 0o700))
+	private := filepath.Join(closed, "agent")
+	ok(t, os.WriteFile(private, []byte("#!/bin/sh\n"), 0o700))
+	for name, c := range map[string]struct {
+		executable, dir, says string
+		code                  protocol.Code
+	}{
+		"folder":     {own, closed, "may not enter", protocol.CodeInvalidRequest},
+		"executable": {private, p.Dir, "may not read and run", protocol.CodeAgentStartFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := open(c.executable, c.dir); protocol.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
 }
 
 func ok(t testing.TB, err error) {

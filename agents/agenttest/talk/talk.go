@@ -17,8 +17,13 @@ import (
 )
 
 // Until reads reports until an event of that type came, and returns all events.
-// see, if there is one, hears of each.
-func Until(t testing.TB, conn agents.Conn, last protocol.EventType, see func(protocol.Data)) []protocol.Data {
+func Until(t testing.TB, conn agents.Conn, last protocol.EventType) []protocol.Data {
+	t.Helper()
+	return Watch(t, conn, last, nil)
+}
+
+// Watch is Until; see, if it is not nil, hears of each event.
+func Watch(t testing.TB, conn agents.Conn, last protocol.EventType, see func(protocol.Data)) []protocol.Data {
 	t.Helper()
 	var events []protocol.Data
 	for found := false; !found; {

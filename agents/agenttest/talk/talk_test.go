@@ -100,10 +100,10 @@ func TestUntilAndFinish(t *testing.T) {
 	c := &told{reports: []agents.Report{{Events: []protocol.Data{&protocol.TurnStarted{}}}, {Events: []protocol.Data{&protocol.TurnEnded{}}}}}
 	var seen strings.Builder
 	see := func(d protocol.Data) { seen.WriteString(string(d.EventType()) + " ") }
-	if events := Until(t, c, protocol.TypeTurnEnded, see); len(events) != 2 || seen.String() != "turn.started turn.ended " {
+	if events := Watch(t, c, protocol.TypeTurnEnded, see); len(events) != 2 || seen.String() != "turn.started turn.ended " {
 		t.Errorf("got %v and saw %s", events, seen.String())
 	}
-	if !fails(t, func(tb testing.TB) { Until(tb, c, protocol.TypeTurnEnded, nil) }) {
+	if !fails(t, func(tb testing.TB) { Until(tb, c, protocol.TypeTurnEnded) }) {
 		t.Error("the end passes for an event")
 	}
 	if Finish(t, c); !c.closed {
