@@ -76,9 +76,3 @@ func Agent(t testing.TB, i *agents.Installation) string {
 	}
 	return path
 }
-
-// Missing is optional.Missing.
-func Missing(t testing.TB, why string) {
-	t.Helper()
-	optional.Missing(t, why)
-}

@@ -32,14 +32,14 @@ func NewPlace(t testing.TB) Place {
 	optional.Root(t)
 	u, err := agents.LookupUser("nobody")
 	ok(t, err)
-	root, err := os.MkdirTemp("", "towline-user-")
+	root, err := os.MkdirTemp("", "towline-user-") //nolint:usetesting // t.TempDir lies in a folder that is closed to others
 	ok(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	ok(t, os.Chmod(root, 0o755)) //nolint:gosec // the other user shall enter it
+	ok(t, os.Chmod(root, 0o755))
 	p := Place{User: u, Dir: filepath.Join(root, "work"), Bin: filepath.Join(root, "bin")}
 	ok(t, os.Mkdir(p.Dir, 0o700))
 	p.Own(t, p.Dir)
-	ok(t, os.Mkdir(p.Bin, 0o755)) //nolint:gosec // as above
+	ok(t, os.Mkdir(p.Bin, 0o755))
 	return p
 }
 
@@ -64,7 +64,7 @@ func (p Place) Install(t testing.TB, executable, name string) string {
 	b, err := os.ReadFile(executable)
 	ok(t, err)
 	path := filepath.Join(p.Bin, name)
-	ok(t, os.WriteFile(path, b, 0o755)) //nolint:gosec // the other user shall run it
+	ok(t, os.WriteFile(path, b, 0o755))
 	return path
 }
 
