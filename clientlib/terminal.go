@@ -204,20 +204,35 @@ func (t *Terminal) read(ctx context.Context, k *terminalConn) (TerminalMessage, 
 		t.offset += int64(len(b))
 		return TerminalMessage{Bytes: b}, nil
 	}
+	f, err := t.takeLocked(k, b)
+	if err != nil {
+		return TerminalMessage{}, err
+	}
+	return TerminalMessage{Frame: f}, nil
+}
+
+// maxQuiet bounds how long a server may ask to be silent.
+const maxQuiet = time.Hour
+
+// takeLocked reads a frame and moves the cursor.
+func (t *Terminal) takeLocked(k *terminalConn, b []byte) (*protocol.TerminalFrame, error) {
 	f := new(protocol.TerminalFrame)
 	if err := json.Unmarshal(b, f); err != nil {
-		return TerminalMessage{}, fmt.Errorf("%w: %w", errProtocol, err)
+		return nil, fmt.Errorf("%w: %w", errProtocol, err)
+	}
+	if f.Offset < 0 {
+		return nil, fmt.Errorf("%w: the offset %d", errProtocol, f.Offset)
 	}
 	switch f.Type {
 	case protocol.TerminalHello:
-		if f.PingIntervalMS > 0 {
-			k.quiet = 2*time.Duration(f.PingIntervalMS)*time.Millisecond + quietSlack
+		if ms := f.PingIntervalMS; ms > 0 {
+			k.quiet = min(2*time.Duration(min(ms, int(maxQuiet.Milliseconds())))*time.Millisecond+quietSlack, maxQuiet)
 		}
 		t.run, t.offset, t.located = f.Run, f.Offset, true
 	case protocol.TerminalGap:
 		t.run, t.offset = f.Run, f.Offset
 	}
-	return TerminalMessage{Frame: f}, nil
+	return f, nil
 }
 
 // Type sends keys. They are typed unless a refused frame comes back.

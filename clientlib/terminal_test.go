@@ -218,3 +218,26 @@ func TestTerminalIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// FuzzTerminalFrame: whatever a server sends, the place to go on from is one,
+// and the connection is not given up at once nor kept for ever.
+func FuzzTerminalFrame(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"hello","run":"r1","offset":7,"ping_interval_ms":25000,"screen":{"rows":2,"cols":2,"lines":["x"]}}`,
+		`{"type":"hello","ping_interval_ms":9000000000000000000}`, `{"type":"gap","run":"r2","from":3,"offset":-1}`, `{"type":"exit","exit_code":1e9}`,
+		`{"type":"lease","lease":null}`, `{"type":5}`, `[]`, `null`, `{"type":"goodbye","after":-5}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		l := &Terminal{client: &Client{}, run: "r0", offset: 5, located: true}
+		k := &terminalConn{quiet: quietTime}
+		frame, err := l.takeLocked(k, message)
+		if (err == nil) != (frame != nil) {
+			t.Fatalf("%+v, %v", frame, err)
+		}
+		if _, offset := l.Cursor(); offset < 0 || k.quiet < quietSlack || k.quiet > maxQuiet {
+			t.Fatalf("goes on at %d, quiet for %v", offset, k.quiet)
+		}
+	})
+}
