@@ -113,8 +113,10 @@ func TestA06_OrphansServerAlive(t *testing.T) {
 				t.Errorf("%v are left %v after the session was closed", left, time.Since(begin))
 			}
 			// What the group's SIGKILL killed may take a moment to end.
-			for tick := time.NewTicker(time.Millisecond); len(zombies()) > 0; <-tick.C {
-				if time.Since(begin) > 1500*time.Millisecond {
+			closed, tick := time.Now(), time.NewTicker(time.Millisecond)
+			defer tick.Stop()
+			for ; len(zombies()) > 0; <-tick.C {
+				if time.Since(closed) > time.Second {
 					t.Fatalf("%v are zombies of the server after 1s", zombies())
 				}
 			}
