@@ -3,6 +3,7 @@ package terminal_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,8 @@ func TestRealCodexInterface(t *testing.T) {
 
 	if err := p.prompt("Make it.\nNow. " + agenttest.Marker("touch")); err != nil {
 		t.Fatal(err)
+	}
+	for !strings.Contains(next[*protocol.Notice](p).Message, "touch made") { // it also notifies of turns that are done
 	}
 	p.tells("Would you like to run the following command?")
 	made := filepath.Join(home.Dir, "made")

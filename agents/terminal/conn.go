@@ -294,6 +294,7 @@ func (c *Conn) due(now time.Time) (events []protocol.Data, again time.Time) {
 		ending, end = false, now.Add(forJob) // a shell's command still runs
 	}
 	if ending || (!tell.IsZero() && !now.Before(tell)) {
+		events = append(events, c.notesLocked()...)
 		events = append(events, c.screenLocked(now)...)
 		tell = time.Time{}
 	}
@@ -325,6 +326,16 @@ func (c *Conn) screenLocked(now time.Time) []protocol.Data {
 	})}}
 }
 
+// notesLocked tells what the program wants a person to know, such as that it
+// waits for an answer.
+func (c *Conn) notesLocked() (events []protocol.Data) {
+	for _, note := range c.screen.sequences.notes {
+		events = append(events, &protocol.Notice{Level: "info", Code: "notification", Message: note})
+	}
+	c.screen.sequences.notes = nil
+	return events
+}
+
 // endLocked ends the open turn.
 func (c *Conn) endLocked() protocol.Data {
 	outcome := protocol.OutcomeCompleted
@@ -338,7 +349,7 @@ func (c *Conn) endLocked() protocol.Data {
 // lastLocked tells the last screen and the end. A program that was told to end
 // and did has done what it was asked to.
 func (c *Conn) lastLocked() []protocol.Data {
-	events := c.screenLocked(time.Now())
+	events := append(c.notesLocked(), c.screenLocked(time.Now())...)
 	if !c.tempo.typed.IsZero() && c.exit.Code != nil && *c.exit.Code == 0 {
 		events = append(events, c.endLocked())
 	}

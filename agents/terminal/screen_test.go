@@ -82,6 +82,15 @@ func TestScreen_FollowsTitleSizeAndPaste(t *testing.T) {
 	}
 }
 
+func TestScreen_TakesNotifications(t *testing.T) {
+	t.Parallel()
+	s := newScreen(5, 20)
+	s.write([]byte("\x1b]9;build \x1b\\\x1b]9;4;1;50\x07\x1b]777;notify;Codex;needs\tyou\x07\x1b]777;other\x07\x1b]9;\x07\x1b]9;one\x07\x1b]9;two\x07\x1b]9;too many\x07"))
+	if got := strings.Join(s.sequences.notes, "|"); got != "build|Codex: needs you|one|two" {
+		t.Errorf("notes %q", got)
+	}
+}
+
 // panicking is an emulator that fails at every write.
 type panicking struct{ vt10x.Terminal }
 
@@ -138,7 +147,7 @@ func FuzzScreen(f *testing.F) {
 				t.Fatalf("shows %q", line)
 			}
 		}
-		if len(s.sequences.rest) > maxSequence+8 || len(s.sequences.text) > maxText {
+		if len(s.sequences.rest) > maxSequence+8 || len(s.sequences.text) > maxText || len(s.sequences.notes) > maxNotes {
 			t.Fatalf("holds back %d and %d bytes", len(s.sequences.rest), len(s.sequences.text))
 		}
 	})

@@ -26,6 +26,9 @@ type sequences struct {
 	kind byte
 	// title is what the program calls its window.
 	title string
+	// notes are the notifications that the program asked its terminal to show
+	// since they were last taken.
+	notes []string
 	// said is what the terminal answers.
 	said []byte
 }
@@ -41,6 +44,8 @@ const (
 	// bytes.
 	maxText    = 256
 	maxAnswers = 1 << 10
+	// maxNotes is how many notifications wait to be told; more are dropped.
+	maxNotes = 4
 )
 
 // colours answers the questions for the colours of text and background.
@@ -166,12 +171,32 @@ func (s *sequences) string(p []byte) (rest []byte) {
 	}
 	if s.kind == ']' {
 		s.say(colours[string(s.text)])
-		if bytes.HasPrefix(s.text, []byte("0;")) || bytes.HasPrefix(s.text, []byte("2;")) {
-			s.title = strings.Map(shown, string(bytes.ToValidUTF8(s.text[2:], nil)))
-		}
+		s.command(strings.Map(shown, string(bytes.ToValidUTF8(s.text, nil))))
 	}
 	s.kind, s.text = 0, nil
 	return p
+}
+
+// command does an operating system command: titles, and notifications in the
+// words of iTerm2 (9) and rxvt (777). 9;4 is a progress bar.
+func (s *sequences) command(text string) {
+	number, rest, _ := strings.Cut(text, ";")
+	note := ""
+	switch number {
+	case "0", "2":
+		s.title = rest
+	case "9":
+		if !strings.HasPrefix(rest, "4;") {
+			note = rest
+		}
+	case "777":
+		if words, ok := strings.CutPrefix(rest, "notify;"); ok {
+			note = strings.Replace(words, ";", ": ", 1)
+		}
+	}
+	if note = strings.TrimSpace(note); note != "" && len(s.notes) < maxNotes {
+		s.notes = append(s.notes, note)
+	}
 }
 
 // say adds an answer, as long as the program does not ask for too many.

@@ -96,6 +96,18 @@ func TestScreenIsToldAtRest(t *testing.T) {
 	p.see("^C")
 }
 
+// What a program asks its terminal to notify of reaches those who see events.
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	p := open(t, terminal.Options{}, bash(t)...)
+	if err := p.prompt(`printf '\e]9;It wai''ts for you\a'`); err != nil {
+		t.Fatal(err)
+	}
+	if n := next[*protocol.Notice](p); n.Code != "notification" || n.Level != "info" || n.Message != "It waits for you" {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestPromptOfSeveralLinesIsPasted(t *testing.T) {
 	t.Parallel()
 	p := open(t, terminal.Options{}, bash(t)...)

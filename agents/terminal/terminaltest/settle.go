@@ -10,7 +10,8 @@ import (
 )
 
 // SettleCodex answers in a home what the Codex interface asks for at its first
-// start, and makes it ask before it runs what its sandbox forbids.
+// start, makes it ask before it runs what its sandbox forbids, and lets it
+// notify of that.
 func SettleCodex(t testing.TB, home *agenttest.Home) {
 	t.Helper()
 	config := filepath.Join(home.Config, "config.toml")
@@ -23,6 +24,10 @@ sandbox_mode = "read-only"
 check_for_update_on_startup = false
 ` + string(b) + `[projects."` + home.Dir + `"]
 trust_level = "trusted"
+[tui]
+notifications = true
+notification_method = "osc9"
+notification_condition = "always"
 [notice.model_migrations]
 "gpt-5.5" = "gpt-6-sol"
 `
