@@ -92,14 +92,18 @@ func TestB01_MsgpackLengths(t *testing.T) {
 					frame := put(append(append([]byte{head.code}, length...), make([]byte, body)...))
 					name := fmt.Sprintf("%s/%s/%d/%d", place, head.name, announced, body)
 					var err error
-					bytes, took := allocated(func() { _, err = DecodeClientFrame(FormatMsgpack, frame) })
+					decode := func() { _, err = DecodeClientFrame(FormatMsgpack, frame) }
+					bytes, took := allocated(decode)
+					if took > 200*time.Millisecond { // 1 ms is the aim; shared machines stall, but not twice
+						_, took = allocated(decode)
+					}
 					if _, ok := errors.AsType[*GuardError](err); !ok {
 						t.Errorf("%s: got %v, want a guard's refusal", name, err)
 					}
 					if bytes >= 1<<20 {
 						t.Errorf("%s: %d bytes allocated", name, bytes)
 					}
-					if took > 200*time.Millisecond { // 1 ms is the aim; shared machines stall
+					if took > 200*time.Millisecond {
 						t.Errorf("%s: took %v", name, took)
 					}
 					if _, err := AppendJSON(nil, frame); err == nil {
