@@ -106,10 +106,10 @@ func Find(name string) (Entry, bool) {
 	return all[i], true
 }
 
-// Entries are the agents that are ready to use. The first five are proven with
+// Entries are the agents that are ready to use. The first six are proven with
 // the real program; what the others do is said with them (untested).
 func Entries() []Entry {
-	return append([]Entry{gemini(), qwen(), claudeAdapter(), openCode(), codexAdapter()}, untested()...)
+	return append([]Entry{gemini(), qwen(), claudeAdapter(), openCode(), codexAdapter(), copilot()}, untested()...)
 }
 
 func gemini() Entry {
@@ -194,6 +194,18 @@ func codexAdapter() Entry {
 	}
 }
 
+// copilot is proven with a model of the user's own (COPILOT_PROVIDER_BASE_URL);
+// of its service, which wants a login, that it says how to log in. Files in
+// prompts do not reach the model.
+func copilot() Entry {
+	c := basic()
+	c.Reasoning, c.CommandOutput, c.Always, c.Images, c.Resume, c.Modes = true, true, true, true, true, true
+	return Entry{
+		Name: "copilot", Title: "GitHub Copilot CLI", Command: []string{"copilot", "--acp"},
+		Pass: []string{"COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"}, Capabilities: c,
+	}
+}
+
 func modes(ids ...string) []protocol.Mode {
 	list := make([]protocol.Mode, 0, len(ids))
 	for _, id := range ids {
@@ -210,11 +222,12 @@ func models(ids ...string) []protocol.Model {
 	return list
 }
 
-// untested are known by their command line alone, so they are said to do what
-// the protocol wants of every agent.
+// untested are said to do what the protocol wants of every agent. Auggie was
+// driven as far as its login: it says how to log in. Kimi needs Node 22.19, and
+// Goose and Cursor are in no package registry, so they are known by their
+// command lines alone.
 func untested() []Entry {
 	entries := []Entry{
-		{Name: "copilot", Title: "GitHub Copilot CLI", Command: []string{"copilot", "--acp"}, Pass: []string{"COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"}},
 		{Name: "goose", Title: "Goose", Command: []string{"goose", "acp"}, Pass: []string{"GOOSE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"}},
 		{Name: "cursor", Title: "Cursor CLI", Command: []string{"cursor-agent", "acp"}, Pass: []string{"CURSOR_*"}},
 		{Name: "auggie", Title: "Auggie", Command: []string{"auggie", "--acp"}, Pass: []string{"AUGMENT_*"}},

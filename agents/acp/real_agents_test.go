@@ -8,6 +8,7 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/agenttest/optional"
+	"github.com/towline-dev/towline/protocol"
 )
 
 // realAgent is one real agent with a scripted model of its own.
@@ -153,10 +154,59 @@ func realCodex(t *testing.T) *realAgent {
 	}
 }
 
+// realCopilot is Copilot with a model of its own, for which it needs no login.
+func realCopilot(t *testing.T) *realAgent {
+	t.Helper()
+	m := agenttest.NewChat(t)
+	home := agenttest.NewHome(t, m.URL())
+	home.Vars["COPILOT_OFFLINE"], home.Vars["COPILOT_PROVIDER_BASE_URL"] = "true", m.URL()+"/v1"
+	home.Vars["COPILOT_PROVIDER_API_KEY"], home.Vars["COPILOT_MODEL"] = "fake-key", "fake-model"
+	home.Vars["HTTPS_PROXY"], home.Vars["NO_PROXY"] = "http://127.0.0.1:9", "127.0.0.1" // nobody is there
+	e, ok := Find("copilot")
+	if !ok {
+		t.Fatal("there is no entry copilot")
+	}
+	e, err := e.With(copilotExecutable(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &realAgent{
+		credentials: "unknown",
+		Agent:       New(Options{Entry: e, Environ: home.Env}), home: home, on: m.On, usual: copilotMode + "agent", mode: copilotMode + "plan", resumes: true,
+		execute: func(command string) agenttest.Block {
+			return agenttest.Use("bash", map[string]any{"command": command, "description": "scripted"})
+		},
+	}
+}
+
+// copilotMode begins Copilot's ids of modes.
+const copilotMode = "https://agentclientprotocol.com/protocol/session-modes#"
+
+func copilotExecutable(t *testing.T) string {
+	t.Helper()
+	return npmPackage(t, "copilot", "1.0.102", "@github/copilot-linux-x64", "copilot",
+		"sha512-eGHPbsP0p2QgfVZCjtbGBFZPBOJQ0DN7xIbBRAo7oG8b1zfLirQIdfI4h8Iy68Dv2cKJGJZg2/EO7W7KpIMJOw==")
+}
+
+// realAgents are the agents that are proven, by the names of their entries.
+var realAgents = map[string]func(*testing.T) *realAgent{
+	"gemini": realGemini, "qwen": realQwen, "claude-agent-acp": realClaude,
+	"opencode-acp": realOpenCode, "codex-acp": realCodex, "copilot": realCopilot,
+}
+
 // eachReal runs a test with each of the agents that are proven.
 func eachReal(t *testing.T, test func(t *testing.T, r *realAgent)) {
 	t.Helper()
-	for name, open := range map[string]func(*testing.T) *realAgent{"gemini": realGemini, "qwen": realQwen, "claude": realClaude, "opencode": realOpenCode, "codex": realCodex} {
+	eachClaiming(t, func(protocol.Capabilities) bool { return true }, test)
+}
+
+// eachClaiming runs it with those whose entries claim something.
+func eachClaiming(t *testing.T, claim func(protocol.Capabilities) bool, test func(t *testing.T, r *realAgent)) {
+	t.Helper()
+	for name, open := range realAgents {
+		if e, ok := Find(name); !ok || !claim(e.Capabilities) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }

@@ -18,11 +18,7 @@ func TestRealLoginWanted(t *testing.T) {
 		executable func(t *testing.T) string
 		says       []string
 	}{
-		"copilot": {func(t *testing.T) string {
-			t.Helper()
-			return npmPackage(t, "copilot", "1.0.102", "@github/copilot-linux-x64", "copilot",
-				"sha512-eGHPbsP0p2QgfVZCjtbGBFZPBOJQ0DN7xIbBRAo7oG8b1zfLirQIdfI4h8Iy68Dv2cKJGJZg2/EO7W7KpIMJOw==")
-		}, []string{"GitHub Copilot CLI did not start: it wants a login", "it offers: Run `copilot login` in the terminal"}},
+		"copilot": {copilotExecutable, []string{"GitHub Copilot CLI did not start: it wants a login", "it offers: Run `copilot login` in the terminal"}},
 		"auggie": {func(t *testing.T) string {
 			t.Helper()
 			return npmPackage(t, "auggie", "0.36.0", "@augmentcode/auggie", "augment.mjs",
