@@ -25,7 +25,7 @@ import (
 
 // serveTerminals starts a server whose agents are a shell (bash), one with
 // little history (small), the mock, and others.
-func serveTerminals(t *testing.T, change func(*ws.Options), others ...agents.Agent) *fixture {
+func serveTerminals(t testing.TB, change func(*ws.Options), others ...agents.Agent) *fixture {
 	t.Helper()
 	path, err := exec.LookPath("bash")
 	if err != nil {
@@ -432,5 +432,30 @@ func TestT07_TerminalOfAPeerThatDoesNotRead(t *testing.T) {
 	_ = deaf.conn.SetDeadline(time.Now().Add(patience)) // the output took its time
 	if code := deaf.closeCode(); code != 1006 {
 		t.Errorf("the deaf peer was closed with %d, not cut", code)
+	}
+}
+
+// BenchmarkTerminalKey is how long a key takes to the program's terminal, and
+// its echo back, over the socket.
+func BenchmarkTerminalKey(b *testing.B) {
+	path, err := exec.LookPath("cat")
+	if err != nil {
+		b.Fatal("cat is not on PATH")
+	}
+	f := serveTerminals(b, func(o *ws.Options) { o.Limits.FramesPerSecond = 1 << 20 },
+		terminal.New(terminal.Options{Name: "cat", Command: []string{path}, Environ: func() []string { return nil }}))
+	f.createTerminal("s", "cat")
+	c := f.watch("s", "", nil)
+	for b.Loop() {
+		n := c.seen.Len()
+		c.keys("x")
+		for c.seen.Len() == n {
+			if _, err := c.take(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if c.seen.Len()%1000 == 0 {
+			c.keys("\x15") // the terminal holds a line of 4 KiB
+		}
 	}
 }

@@ -330,3 +330,34 @@ func TestAnotherUsersTerminal(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+func TestProgramThatEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := open(t, terminal.Options{}, "/bin/sh", "-c", "echo no licence; exit 4")
+	if err := p.prompt("hello"); protocol.CodeOf(err) != protocol.CodeAgentNotRunning {
+		t.Errorf("a prompt: %v", err)
+	}
+	if text, confidence := p.screenItem(); text != "no licence" || confidence != 0.9 {
+		t.Errorf("the last screen: %q, %v", text, confidence)
+	}
+	if e := next[*protocol.AgentExited](p); e.ExitCode == nil || *e.ExitCode != 4 {
+		t.Errorf("ended with %+v", e)
+	}
+}
+
+// A prompt may be long, and of any characters; none is lost on its way.
+func TestLongPrompt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := openIn(t, dir, terminal.Options{}, bash(t)...)
+	text := strings.Repeat("Zeile ä, 日本, emoji 🙂.\n", 400)
+	if err := p.prompt("cat >made <<'END'\n" + text + "END"); err != nil {
+		t.Fatal(err)
+	}
+	if e := next[*protocol.TurnEnded](p); e.Outcome != protocol.OutcomeCompleted {
+		t.Errorf("ended as %+v", e)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "made")); err != nil || string(b) != text {
+		t.Errorf("%d bytes arrived of %d, %v", len(b), len(text), err)
+	}
+}
