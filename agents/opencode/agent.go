@@ -45,6 +45,8 @@ type Options struct {
 type Agent struct {
 	o      Options
 	server *server
+	// via is launch.via, for tests.
+	via func(base string) string
 
 	mu sync.Mutex
 	// temporary is the folder that stands in for a state folder.
@@ -238,7 +240,7 @@ func (a *Agent) begin(ctx context.Context, ended func(*life, agents.Exit)) (*lif
 		return nil, err
 	}
 	return begin(ctx, launch{
-		executable: e, version: version, folders: newFolders(root), environ: a.o.Environ(), stateDir: a.o.StateDir,
+		executable: e, version: version, folders: newFolders(root), environ: a.o.Environ(), stateDir: a.o.StateDir, via: a.via,
 	}, ended)
 }
 

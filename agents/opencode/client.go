@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -68,7 +69,11 @@ func (c *client) do(ctx context.Context, r request, directory string) (answer, e
 func (c *client) open(ctx context.Context, method, path, directory string, body io.Reader) (*http.Response, error) {
 	address := c.base + path
 	if directory != "" {
-		address += "?directory=" + url.QueryEscape(directory)
+		mark := "?"
+		if strings.Contains(path, mark) {
+			mark = "&"
+		}
+		address += mark + "directory=" + url.QueryEscape(directory)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {

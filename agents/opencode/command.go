@@ -246,6 +246,8 @@ func (t *translator) answered(r request, a answer) output {
 		if !a.ok() {
 			t.refused(a, &o)
 		}
+	case askStatus:
+		t.looked(a, &o)
 	case askDecide, askPlumbing:
 	}
 	return o

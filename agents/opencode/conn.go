@@ -50,7 +50,11 @@ type conn struct {
 	bytes      int
 	requests   []request
 	settle     *time.Timer
+	looks      *time.Timer
 	ended      bool
+	// turnAt is when the newest turn began; turns tells which that is.
+	turnAt time.Time
+	turns  int
 }
 
 var _ agents.Conn = (*conn)(nil)
@@ -96,6 +100,12 @@ func (c *conn) applyLocked(o output, size int) {
 	if len(o.Requests) > 0 {
 		c.requests = append(c.requests, o.Requests...)
 		signal(c.work)
+	}
+	if c.turns != c.translator.turns {
+		c.turns, c.turnAt = c.translator.turns, time.Now()
+	}
+	if o.Look {
+		c.looks = time.AfterFunc(settleTime, c.look)
 	}
 	if o.Settle {
 		c.settle = time.AfterFunc(settleTime, c.settled)
@@ -156,8 +166,10 @@ func (c *conn) exitLocked(d *protocol.AgentExited) {
 // stopLocked lets Recv end.
 func (c *conn) stopLocked() {
 	c.ended = true
-	if c.settle != nil {
-		c.settle.Stop()
+	for _, timer := range []*time.Timer{c.settle, c.looks} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	signal(c.wake)
 }

@@ -10,6 +10,10 @@
 // requests out as data (command.go). client.go performs requests and knows
 // nothing of their meaning.
 //
+// A stream that breaks while the server lives is opened again (reconnect.go).
+// It repeats nothing, so each session reads how it is now from the server's
+// listings, and its translator tells what it did not know (resync.go).
+//
 // Concurrency: an Agent is safe for concurrent use. A translator belongs to one
 // conn, which locks it. The shared process has two goroutines, one that reads
 // the stream and one that waits for its end; each conn has one that performs

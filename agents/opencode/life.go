@@ -65,6 +65,8 @@ type launch struct {
 	folders    folders
 	environ    []string
 	stateDir   string
+	// via, if set, is what lies between us and the server's address.
+	via func(base string) string
 }
 
 // begin starts the process and returns when it takes sessions: its stream is
@@ -84,7 +86,7 @@ func begin(ctx context.Context, w launch, ended func(*life, agents.Exit)) (*life
 	l := &life{process: process, version: w.version, ended: make(chan struct{}), facts: map[string]knownFacts{}}
 	address := make(chan string, 1)
 	l.tasks.Go(func() { readOutput(process.Stdout(), address) })
-	s, err := l.connect(ctx, address, password, w.folders.run)
+	s, err := l.connect(ctx, w, address, password)
 	if err != nil {
 		_ = process.Stop(quickStop)
 		l.tasks.Wait()
@@ -126,10 +128,13 @@ func readOutput(out io.Reader, address chan<- string) {
 }
 
 // connect waits for the server, opens its stream and lets the guard in.
-func (l *life) connect(ctx context.Context, address <-chan string, password, run string) (*stream, error) {
+func (l *life) connect(ctx context.Context, w launch, address <-chan string, password string) (*stream, error) {
 	base, err := l.await(ctx, address)
 	if err != nil {
 		return nil, err
+	}
+	if w.via != nil {
+		base = w.via(base)
 	}
 	l.client = newClient(base, password)
 	s, err := openStream(ctx, l.client, silence)
@@ -138,7 +143,7 @@ func (l *life) connect(ctx context.Context, address <-chan string, password, run
 	}
 	// The first request about a folder loads the guard. Nothing of a session
 	// runs before.
-	if l.client.get(ctx, "/config", run) == nil {
+	if l.client.get(ctx, "/config", w.folders.run) == nil {
 		s.close()
 		return nil, startFailed("it does not answer", l.process.Stderr())
 	}
@@ -174,27 +179,18 @@ func exposed(pid int, password string) bool {
 	return err == nil && strings.Contains(string(b), password)
 }
 
-// run reads the stream until it breaks, then ends what is left of the process:
-// without the stream nothing can be known of it any more.
+// run reads the stream until there is none any more, then ends what is left of
+// the process: without the stream nothing can be known of it.
 func (l *life) run(s *stream, ended func(*life, agents.Exit)) {
 	defer close(l.ended)
-	stop := make(chan struct{})
-	l.tasks.Go(func() {
-		select {
-		case <-l.process.Exited():
-			s.cancel(io.EOF)
-		case <-stop:
-		}
-	})
-	err := s.read(l.routes.dispatch)
-	close(stop)
+	err := l.follow(s)
 	select {
 	case <-l.process.Exited():
 	case <-time.After(time.Second): // a broken stream is mostly the end
 		if errors.Is(err, errSilent) {
 			l.blame("OpenCode's server did not answer any more and was ended")
 		} else {
-			l.blame("OpenCode's event stream broke, so its server was ended")
+			l.blame("OpenCode's event stream broke and could not be opened again, so its server was ended")
 		}
 	}
 	_ = l.process.Stop(quickStop)

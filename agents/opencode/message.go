@@ -75,7 +75,7 @@ func (t *translator) userMessage(m nativeMessage, o *output) {
 func (t *translator) assistantMessage(m nativeMessage, o *output) {
 	known := t.messages[m.ID]
 	if known == nil {
-		known = &message{session: m.SessionID, assistant: true, history: m.Time.Completed != 0, summary: string(m.Summary) == "true"}
+		known = &message{session: m.SessionID, assistant: true, history: m.Time.Completed != 0 && !t.catching, summary: string(m.Summary) == "true"}
 		t.messages[m.ID] = known
 		if parent := t.messages[m.ParentID]; parent != nil {
 			parent.answered = true

@@ -17,6 +17,9 @@ import (
 type nativeSession struct {
 	ID        string `json:"id"`
 	Directory string `json:"directory"`
+	Time      struct {
+		Updated int64 `json:"updated"`
+	} `json:"time"`
 }
 
 // opening opens one session on a life.
@@ -156,7 +159,7 @@ func (o *opening) adopt(ctx context.Context, c *conn) {
 		_ = json.Unmarshal(o.life.client.get(ctx, "/"+kind, c.directory), &asks)
 		for _, a := range asks {
 			if mine[a.SessionID] {
-				r := (&translator{asks: map[string]*ask{}}).withdraw(&ask{id: a.ID, question: kind == "question"})
+				r := refuseAsk(&ask{id: a.ID, question: kind == "question"})
 				_, _ = o.life.client.do(ctx, r, c.directory)
 			}
 		}

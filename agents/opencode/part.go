@@ -2,6 +2,7 @@ package opencode
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/towline-dev/towline/protocol"
 )
@@ -14,8 +15,10 @@ type part struct {
 	key callKey
 	// started and closed tell whether its item began and completed.
 	started, closed bool
-	// text is what deltas have told so far.
+	// text is what deltas have told so far; gap tells that some may have been
+	// missed, so that the rest is told when the whole is known.
 	text []byte
+	gap  bool
 	// call is what is known of a tool's part; nil for others.
 	call *toolCall
 	// order is when the part was first seen.
@@ -61,7 +64,8 @@ func (t *translator) partUpdated(raw json.RawMessage, o *output) error {
 		return nil
 	}
 	if !m.assistant {
-		if n.Type == "compaction" {
+		if n.Type == "compaction" && t.parts[n.ID] == nil {
+			t.parts[n.ID] = &part{session: n.SessionID, closed: true}
 			t.compacting(n, o)
 		}
 		return nil
@@ -90,6 +94,9 @@ func (t *translator) textPart(m *message, n nativePart, o *output) {
 	}
 	if p.closed || n.Time.End == 0 {
 		return
+	}
+	if rest, ok := strings.CutPrefix(n.Text, string(p.text)); ok && p.gap && len(p.text) > 0 && rest != "" {
+		t.addText(p, rest, o)
 	}
 	item := p.item
 	item.Content = textContent(item.Kind, n.Text)
@@ -132,18 +139,23 @@ func (t *translator) partDelta(raw json.RawMessage, o *output) error {
 		return errShape
 	}
 	p := t.parts[e.PartID]
-	if p == nil || p.closed || e.Field != "text" || e.Delta == "" {
+	if p == nil || p.closed || p.gap || e.Field != "text" || e.Delta == "" {
 		return nil
 	}
-	p.text = append(p.text, e.Delta...)
+	t.addText(p, e.Delta, o)
+	return nil
+}
+
+// addText adds to an open text.
+func (t *translator) addText(p *part, text string, o *output) {
+	p.text = append(p.text, text...)
 	switch p.item.Kind {
 	case protocol.KindMessage:
-		o.emit(&protocol.ItemDelta{ItemID: e.PartID, Kind: protocol.DeltaText, Text: e.Delta})
+		o.emit(&protocol.ItemDelta{ItemID: p.item.ID, Kind: protocol.DeltaText, Text: text})
 	case protocol.KindReasoning:
-		o.emit(&protocol.ItemDelta{ItemID: e.PartID, Kind: protocol.DeltaReasoning, Text: e.Delta})
+		o.emit(&protocol.ItemDelta{ItemID: p.item.ID, Kind: protocol.DeltaReasoning, Text: text})
 	case protocol.KindStatus, protocol.KindToolCall, protocol.KindUnknown:
 	}
-	return nil
 }
 
 // newPart remembers a part.

@@ -76,7 +76,7 @@ func (t *translator) permissionAsked(raw json.RawMessage, o *output) error {
 	}
 	meta := readAskMetadata(n.Metadata)
 	if t.granted(n) {
-		delete(t.asks, a.id)
+		t.close(a)
 		r := replyRequest(a.id, "once", "")
 		r.Kind = askPlumbing
 		o.ask(r)
@@ -224,7 +224,7 @@ func (t *translator) decide(c *agents.Decide, o *output) error {
 	if c.Input != nil {
 		return protocol.Errorf(protocol.CodeCapabilityMissing, "OpenCode takes no edited input; decide without input")
 	}
-	delete(t.asks, a.id)
+	t.close(a)
 	switch {
 	case c.Option.Decision != protocol.Allow:
 		t.decline(a, c.Message)
@@ -240,6 +240,12 @@ func (t *translator) decide(c *agents.Decide, o *output) error {
 		o.ask(replyRequest(a.id, "once", ""))
 	}
 	return nil
+}
+
+// close notes that an ask has its answer.
+func (t *translator) close(a *ask) {
+	delete(t.asks, a.id)
+	t.answeredAsks[a.id] = true
 }
 
 // decline notes that a human refused a call, and whether that ends the turn.
@@ -267,7 +273,7 @@ func (t *translator) permissionReplied(raw json.RawMessage, o *output) error {
 	if a == nil {
 		return nil
 	}
-	delete(t.asks, a.id)
+	t.close(a)
 	if e.Reply == "reject" {
 		t.decline(a, "")
 	}
@@ -292,7 +298,12 @@ func (t *translator) rejectAsks() []request {
 
 // withdraw answers one ask with no, because its turn is stopped.
 func (t *translator) withdraw(a *ask) request {
-	delete(t.asks, a.id)
+	t.close(a)
+	return refuseAsk(a)
+}
+
+// refuseAsk answers an ask with no.
+func refuseAsk(a *ask) request {
 	if a.question {
 		return request{Method: http.MethodPost, Path: "/question/" + url.PathEscape(a.id) + "/reject", Body: struct{}{}, Kind: askPlumbing}
 	}

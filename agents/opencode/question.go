@@ -76,7 +76,7 @@ func (t *translator) questionClosed(raw json.RawMessage, o *output) error {
 		return errShape
 	}
 	if a := t.asks[e.RequestID]; a != nil {
-		delete(t.asks, a.id)
+		t.close(a)
 		o.emit(&protocol.QuestionResolved{QuestionID: a.id, Outcome: protocol.QuestionCancelled, Reason: "agent_withdrew"})
 	}
 	return nil
@@ -117,6 +117,6 @@ func (t *translator) openQuestion(id string) (*ask, error) {
 	if a == nil || !a.question {
 		return nil, protocol.Errorf(protocol.CodePermissionClosed, "this question is not open any more; the agent has withdrawn it or has its answer")
 	}
-	delete(t.asks, id)
+	t.close(a)
 	return a, nil
 }

@@ -9,7 +9,7 @@ import (
 // request is an HTTP request as data: what a translator wants done.
 type request struct {
 	Method string
-	// Path begins with a slash and has no query; conns add the directory.
+	// Path begins with a slash; conns add the directory to its query.
 	Path string
 	// Body is sent as JSON; nil sends none.
 	Body any
@@ -33,6 +33,8 @@ const (
 	askUnrevert requestKind = "unrevert"
 	// askDecide answers a permission or question.
 	askDecide requestKind = "decide"
+	// askStatus asks whether the session works.
+	askStatus requestKind = "status"
 	// askPlumbing is everything else: a failure is worth a log line at most.
 	askPlumbing requestKind = "plumbing"
 )

@@ -27,6 +27,8 @@ type stream struct {
 	cancel context.CancelCauseFunc
 	ctx    context.Context //nolint:containedctx // its end is the stream's
 	quiet  time.Duration
+	// heard is when the last line came.
+	heard time.Time
 }
 
 // openStream opens the stream of all folders. ctx bounds the opening only.
@@ -43,7 +45,7 @@ func openStream(ctx context.Context, c *client, quiet time.Duration) (*stream, e
 		cancel(err)
 		return nil, err
 	}
-	return &stream{body: resp.Body, lines: agents.NewLineReader(resp.Body, 0), ctx: whole, cancel: cancel, quiet: quiet}, nil
+	return &stream{body: resp.Body, lines: agents.NewLineReader(resp.Body, 0), ctx: whole, cancel: cancel, quiet: quiet, heard: time.Now()}, nil
 }
 
 // read hands each frame over, until the stream ends; the error says why. A
@@ -62,6 +64,7 @@ func (s *stream) read(frame func(data []byte, long *agents.LongLine)) error {
 			return fmt.Errorf("cannot read the event stream: %w", err)
 		}
 		watch.Reset(s.quiet)
+		s.heard = time.Now()
 		if line.Long != nil {
 			frame(nil, line.Long)
 			continue

@@ -27,6 +27,10 @@ type translator struct {
 	facts     facts
 
 	turn turn
+	// turns counts the turns that began.
+	turns int
+	// catching tells that what comes was missed, not told by an event.
+	catching bool
 	// held are prompts that came while a failed turn was ending (section 8.1).
 	held []*agents.Prompt
 	// failed tells that the last turn failed and nothing has begun since, so
@@ -38,9 +42,13 @@ type translator struct {
 	calls    map[callKey]string
 	children map[string]*child
 	asks     map[string]*ask
-	grants   map[grant]bool
-	total    totals
-	told     toldSettings
+	// answeredAsks are those of the turn that have an answer.
+	answeredAsks map[string]bool
+	// todos is the list that was told last.
+	todos  []nativeTodo
+	grants map[grant]bool
+	total  totals
+	told   toldSettings
 	// lastUser is the newest message of a user, which revert goes back to.
 	lastUser string
 	diffs    turnDiffs
@@ -52,6 +60,7 @@ func newTranslator(s setup) *translator {
 		session: s.Session, directory: s.Directory, settings: s.Settings, facts: s.Facts,
 		messages: map[string]*message{}, parts: map[string]*part{}, calls: map[callKey]string{},
 		children: map[string]*child{}, asks: map[string]*ask{}, grants: map[grant]bool{},
+		answeredAsks: map[string]bool{},
 	}
 }
 
@@ -60,6 +69,8 @@ type output struct {
 	agents.Report
 	// Requests are to be performed, in order.
 	Requests []request
+	// Look asks for a look at the session's status in 1.5 s.
+	Look bool
 	// Settle asks for a call of settled in 1.5 s.
 	Settle bool
 	// Gone tells that the native session does not exist any more.

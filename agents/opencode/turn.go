@@ -29,6 +29,7 @@ type turn struct {
 // openTurn begins the turn of a prompt that is being sent.
 func (t *translator) openTurn() {
 	t.turn = turn{open: true}
+	t.turns++
 	t.failed = false
 }
 
@@ -171,6 +172,7 @@ func (t *translator) endTurn(o *output) {
 // find the parts closed; a second turn later they are not known at all and
 // belong to no open message.
 func (t *translator) forget() {
+	clear(t.answeredAsks)
 	for id, m := range t.messages {
 		if m.old {
 			delete(t.messages, id)
