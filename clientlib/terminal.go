@@ -75,6 +75,16 @@ func (c *Client) Terminal(ctx context.Context, session string, opts TerminalOpti
 	return t, nil
 }
 
+// Screen returns what a session's terminal shows now: a frame of type screen
+// with run, offset, rows, cols, lease and screen. It starts nothing: a program
+// that never ran is agent_not_running; of one that has ended the last screen is
+// returned.
+func (c *Client) Screen(ctx context.Context, session string) (protocol.TerminalFrame, error) {
+	var f protocol.TerminalFrame
+	err := c.call(ctx, http.MethodGet, sessionPath(session, "/terminal"), nil, &f)
+	return f, err
+}
+
 // connect opens a connection.
 func (t *Terminal) connect(ctx context.Context) error {
 	k := &terminalConn{quiet: quietTime}

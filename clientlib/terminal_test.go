@@ -204,6 +204,20 @@ func TestTerminalSendsKeysOnceOrNever(t *testing.T) {
 	})
 }
 
+func TestScreen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/sessions/s/terminal" {
+				_, _ = io.WriteString(w, `{"type":"screen","run":"r1","rows":2,"cols":9,"screen":{"rows":2,"cols":9,"lines":["$ make"]}}`)
+			}
+		}))
+		f, err := c.Screen(t.Context(), "s")
+		if err != nil || f.Run != "r1" || f.Screen.Lines[0] != "$ make" {
+			t.Errorf("%+v, %v", f, err)
+		}
+	})
+}
+
 func TestTerminalIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

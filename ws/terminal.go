@@ -32,18 +32,15 @@ type terminalQuery struct {
 	rows, cols int
 }
 
-// openTerminal serves GET /v1/sessions/{id}/terminal. All refusals come before
-// the upgrade. A client that may type starts the program if it does not run.
+// openTerminal serves GET /v1/sessions/{id}/terminal: a socket, or the screen
+// for who asks for no socket. All refusals come before the upgrade. A client
+// that may type starts the program if it does not run.
 func (s *Server) openTerminal(w http.ResponseWriter, r *http.Request) error {
 	if s.isDraining() {
 		return errDraining()
 	}
 	if !isUpgrade(r) {
-		w.Header().Set("Upgrade", "websocket")
-		return &statusError{
-			err:    protocol.Errorf(protocol.CodeInvalidRequest, "this route is a WebSocket; open it with a WebSocket client"),
-			status: http.StatusUpgradeRequired,
-		}
+		return s.showTerminal(w, r)
 	}
 	c, err := negotiateTerminal(r)
 	if err != nil {
@@ -62,6 +59,24 @@ func (s *Server) openTerminal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.upgrade(w, r, k)
+	return nil
+}
+
+// showTerminal answers with what the terminal shows. It starts nothing.
+func (s *Server) showTerminal(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.manager.Get(r.Context(), pathVar(r, "id"))
+	if err != nil {
+		return err
+	}
+	live, err := found.Terminal(r.Context(), session.TerminalRequest{})
+	if err != nil {
+		return err
+	}
+	at := live.Snapshot()
+	writeOK(w, protocol.TerminalFrame{
+		Type: protocol.TerminalScreen, Run: live.Run(), Offset: at.Offset, HistoryBytes: at.HistoryBytes,
+		Rows: at.Rows, Cols: at.Cols, Lease: &at.Lease, Screen: &at.Screen,
+	})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,13 @@ func TestTerminal_TypeResizeExit(t *testing.T) {
 	if s := c.await(protocol.TerminalScreen).Screen; s == nil || !strings.Contains(strings.Join(s.Lines, "\n"), "40 120") {
 		t.Errorf("screen: %+v", s)
 	}
+	// Who opens no socket gets the screen all the same.
+	var shown protocol.TerminalFrame
+	f.call("GET", "/v1/sessions/s/terminal", nil, http.StatusOK, &shown)
+	if shown.Type != protocol.TerminalScreen || shown.Run != c.hello.Run || shown.Rows != 40 || !slices.Contains(shown.Screen.Lines, "40 120") ||
+		shown.Lease.ClientID != c.hello.ClientID {
+		t.Errorf("without a socket: %+v", shown)
+	}
 	c.keys("exit 7\r")
 	if exit := c.await(protocol.TerminalExit); exit.ExitCode == nil || *exit.ExitCode != 7 {
 		t.Errorf("exit: %+v", exit)
@@ -327,7 +335,10 @@ func TestTerminal_Rights(t *testing.T) {
 	refused("/v1/sessions/s/terminal?rows=1&cols=80", http.StatusBadRequest)
 	refused("/v1/sessions/s/terminal", http.StatusBadRequest, protocol.SubprotocolJSON)
 
-	// Who may only read starts nothing and types nothing.
+	// Who may only read starts nothing and types nothing, nor does who asks
+	// for the screen alone.
+	f.call("GET", "/v1/sessions/s/terminal", nil, http.StatusConflict, nil)
+	f.call("GET", "/v1/sessions/m/terminal", nil, http.StatusBadRequest, nil)
 	reader := func() string { return "?ticket=" + f.ticket("s", "read") }
 	if _, res, err := f.tryDial("/v1/sessions/s/terminal"+reader(), nil); err == nil || res.StatusCode != http.StatusConflict {
 		t.Errorf("a reader started the program: %v", res)

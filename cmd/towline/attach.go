@@ -19,7 +19,8 @@ func newAttach(t *terminal) *cobra.Command {
 		Short: "Show a session as it goes on, and take part in it",
 		Long: "Show a session's events, from its beginning or after a cursor, and follow it until Ctrl-C;\n" +
 			"the session goes on. On a terminal it asks for decisions, and lines typed between turns are prompts.\n" +
-			"With --terminal show the live terminal of a session that has one, type on it, and end with its program.",
+			"With --terminal show the live terminal of a session that has one, type on it, and end with its program;\n" +
+			"with --terminal --no-follow print what its screen shows.",
 		Args: cobra.ExactArgs(1),
 	}
 	c := newConnection(t, cmd)
@@ -30,7 +31,6 @@ func newAttach(t *terminal) *cobra.Command {
 	cmd.Flags().BoolVar(&raw, "raw", false, "with --terminal: let through what the program does beside its screen, too, such as titles and the clipboard")
 	cmd.MarkFlagsMutuallyExclusive("terminal", "after")
 	cmd.MarkFlagsMutuallyExclusive("terminal", "view")
-	cmd.MarkFlagsMutuallyExclusive("terminal", "no-follow")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cursor, err := protocol.ParseCursor(after)
 		if err != nil {
@@ -42,6 +42,9 @@ func newAttach(t *terminal) *cobra.Command {
 		}
 		if raw && !live {
 			return usage(errors.New("--raw goes with --terminal"))
+		}
+		if live && noFollow {
+			return printScreen(cmd.Context(), c, client, args[0])
 		}
 		if live {
 			return attachTerminal(cmd.Context(), t, client, args[0], raw)

@@ -87,6 +87,23 @@ func attachTerminal(ctx context.Context, t *terminal, client *clientlib.Client, 
 	return l.code()
 }
 
+// printScreen prints what a session's terminal shows, as text.
+func printScreen(ctx context.Context, c *connection, client *clientlib.Client, session string) error {
+	f, err := client.Screen(ctx, session)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return writeJSON(c.terminal.out, f)
+	}
+	for _, line := range f.Screen.Lines {
+		if _, err := fmt.Fprintln(c.terminal.out, harmless(line)); err != nil {
+			return fmt.Errorf("cannot print the screen: %w", err)
+		}
+	}
+	return nil
+}
+
 // code is the program's exit code as towline's own; leaving is no failure.
 func (l *liveTerminal) code() error {
 	switch {

@@ -37,7 +37,14 @@ func TestAttachToALiveTerminal(t *testing.T) {
 		t.Errorf("left with exit code %d", code)
 	}
 
-	// The program went on, what it wrote comes again, its end is ours.
+	// The program went on, and its screen can be printed.
+	cmd := exec.Command(filepath.Join(home, "bin", "towline"), "attach", "--terminal", "--no-follow", "s1")
+	cmd.Env = []string{"TOWLINE_STATE_DIR=" + filepath.Join(home, ".state")}
+	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "\none\nbash-") {
+		t.Errorf("printed %q, %v", out, err)
+	}
+
+	// What it wrote comes again, its end is ours.
 	s = onScreen(t, home, "attach", "--terminal", "s1")
 	s.expect("one\r\n")
 	s.press("\x1b[1;1R") // an answer of the terminal, which is no key
