@@ -178,11 +178,15 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	}
 	c.bridge.start()
 	p, err := c.start(ctx, true)
+	remotely := generationOf(version) == remote
 	if err != nil {
 		_ = c.Close()
+		if remotely {
+			err = remoteFailure(err, version)
+		}
 		return nil, err
 	}
-	if generationOf(version) == remote {
+	if remotely {
 		p.Tell(func() agents.Report {
 			return agents.Report{Events: []protocol.Data{&protocol.Notice{Level: "warning", Code: "unproven_version", Message: unproven}}}
 		})

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -58,3 +59,14 @@ func (g generation) capabilities() protocol.Capabilities {
 
 // unproven is what users of the second generation are told.
 const unproven = "this Amp CLI runs its agent on Amp's servers, which is not proven with Towline; whether it asks before it acts depends on it"
+
+// remoteFailure is the error of a CLI of the second generation that did not
+// start: without its service it says nothing that helps (section 1).
+func remoteFailure(err error, version string) error {
+	e := protocol.AsError(err)
+	return &protocol.Error{
+		Code: e.Code, Details: e.Details,
+		Message: "Amp " + version + " runs its agent on Amp's servers and did not start; let it reach them and log in with amp login, or install " +
+			agents.AmpVersion + ", which runs here, by: towline agents install amp. It said: " + e.Message,
+	}
+}
