@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rs/zerolog"
+)
+
+// with another user for agents, those that cannot run as one are not
+// offered, and all others are.
+func TestA08_AgentsOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run agents as another user")
+	}
+	r, err := newRegistry(&terminal{env: []string{"PATH=/usr/bin:/bin"}}, &serveOptions{AgentUser: "nobody"}, t.TempDir(), zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, offered := range map[string]bool{
+		"claude": true, "amp": true, "pi": true, "gemini": true, "qwen": true, "claude-agent-acp": true, "opencode-acp": true, "codex-acp": true,
+		"codex": false, "opencode": false,
+	} {
+		if _, err := r.Get(name); (err == nil) != offered {
+			t.Errorf("%s: %v, want it offered: %v", name, err, offered)
+		}
+	}
+}
