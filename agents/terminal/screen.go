@@ -6,8 +6,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/hinshun/vt10x"
-
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -19,23 +17,9 @@ const (
 	broken = 0.1
 )
 
-// emulator is what a screen needs of a terminal emulator. It may panic.
-type emulator interface {
-	Write(p []byte) (int, error)
-	Resize(cols, rows int)
-	Size() (cols, rows int)
-	Cell(x, y int) vt10x.Glyph
-	Cursor() vt10x.Cursor
-	CursorVisible() bool
-}
-
-const (
-	// filler is in the cell behind a character of two columns, of which the
-	// emulator knows nothing. It is no character that anyone may write.
-	filler = '\uffff'
-	// wrapsNext is the emulator's mark of a cursor behind the last column.
-	wrapsNext = 2
-)
+// filler is in the cell behind a character of two columns, of which the
+// emulator knows nothing. It is no character that anyone may write.
+const filler = '\uffff'
 
 // screen is the fold of a program's output: what a terminal shows after it.
 // It is used by one goroutine at a time.
@@ -56,7 +40,7 @@ func newScreen(rows, cols int) *screen {
 
 // start begins with an empty emulator.
 func (s *screen) start(rows, cols int) {
-	s.emulator = vt10x.New(vt10x.WithSize(cols, rows), vt10x.WithWriter(&s.answers))
+	s.emulator = newVT(rows, cols, &s.answers)
 }
 
 // write takes output. It returns what the terminal answers to questions in it,
@@ -95,7 +79,7 @@ func (s *screen) put(p []byte) {
 		case 2:
 			flush(i)
 			cols, _ := s.emulator.Size()
-			if at := s.emulator.Cursor(); at.X == cols-1 && at.State&wrapsNext == 0 {
+			if at := s.emulator.Cursor(); at.x == cols-1 && !at.wraps {
 				_, _ = s.emulator.Write([]byte(string(filler))) // half of it has no room
 			}
 			_, _ = s.emulator.Write([]byte(string([]rune{c, filler})))
@@ -133,7 +117,7 @@ func (s *screen) show() protocol.Screen {
 		out.Confidence = broken
 	}
 	at := s.emulator.Cursor()
-	out.CursorRow, out.CursorCol, out.CursorVisible = at.Y, at.X, s.emulator.CursorVisible()
+	out.CursorRow, out.CursorCol, out.CursorVisible = at.y, at.x, at.visible
 	for y := range rows {
 		out.Lines = append(out.Lines, strings.TrimRight(s.line(y, cols), " "))
 	}
@@ -148,9 +132,9 @@ func (s *screen) show() protocol.Screen {
 func (s *screen) line(y, cols int) string {
 	var line strings.Builder
 	for x := 0; x < cols; x++ {
-		c := s.emulator.Cell(x, y).Char
+		c := s.emulator.Char(x, y)
 		switch {
-		case columns(c) == 2 && x+1 < cols && s.emulator.Cell(x+1, y).Char == filler:
+		case columns(c) == 2 && x+1 < cols && s.emulator.Char(x+1, y) == filler:
 			line.WriteRune(c)
 			x++
 		case columns(c) == 2:

@@ -1,14 +1,13 @@
 package terminal
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/hinshun/vt10x"
 )
 
 func TestScreen_Shows(t *testing.T) {
@@ -92,14 +91,14 @@ func TestScreen_TakesNotifications(t *testing.T) {
 }
 
 // panicking is an emulator that fails at every write.
-type panicking struct{ vt10x.Terminal }
+type panicking struct{ emulator }
 
 func (panicking) Write([]byte) (int, error) { panic("out of range") }
 
 func TestScreen_SurvivesItsEmulator(t *testing.T) {
 	t.Parallel()
 	s := newScreen(5, 20)
-	s.emulator = panicking{vt10x.New(vt10x.WithSize(20, 5))}
+	s.emulator = panicking{newVT(5, 20, io.Discard)}
 	s.write([]byte("one"))
 	if shown := s.show(); shown.Confidence != broken || shown.Rows != 5 || shown.Cols != 20 {
 		t.Errorf("after the failure: %+v", shown)
