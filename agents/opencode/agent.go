@@ -45,8 +45,9 @@ type Options struct {
 type Agent struct {
 	o      Options
 	server *server
-	// via is launch.via, for tests.
-	via func(base string) string
+	// via and quiet are the launch's, for tests.
+	via   func(base string) string
+	quiet time.Duration
 
 	mu sync.Mutex
 	// temporary is the folder that stands in for a state folder.
@@ -67,7 +68,7 @@ func New(o Options) *Agent {
 	if o.Environ == nil {
 		o.Environ = os.Environ
 	}
-	a := &Agent{o: o}
+	a := &Agent{o: o, quiet: silence}
 	a.server = newServer(a.begin, o.Log)
 	return a
 }
@@ -240,7 +241,7 @@ func (a *Agent) begin(ctx context.Context, ended func(*life, agents.Exit)) (*lif
 		return nil, err
 	}
 	return begin(ctx, launch{
-		executable: e, version: version, folders: newFolders(root), environ: a.o.Environ(), stateDir: a.o.StateDir, via: a.via,
+		executable: e, version: version, folders: newFolders(root), environ: a.o.Environ(), stateDir: a.o.StateDir, via: a.via, quiet: a.quiet,
 	}, ended)
 }
 

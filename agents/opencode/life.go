@@ -37,6 +37,8 @@ type life struct {
 	client  *client
 	routes  routes
 	version string
+	// quiet is how long the stream may say nothing.
+	quiet time.Duration
 	// tasks are the goroutines that read the process's output and stream.
 	tasks sync.WaitGroup
 	// ended is closed when the process is gone and every conn was told.
@@ -67,6 +69,8 @@ type launch struct {
 	stateDir   string
 	// via, if set, is what lies between us and the server's address.
 	via func(base string) string
+	// quiet is how long the stream may say nothing.
+	quiet time.Duration
 }
 
 // begin starts the process and returns when it takes sessions: its stream is
@@ -83,7 +87,7 @@ func begin(ctx context.Context, w launch, ended func(*life, agents.Exit)) (*life
 	if err != nil {
 		return nil, startFailed("its executable cannot be started; check its path", nil)
 	}
-	l := &life{process: process, version: w.version, ended: make(chan struct{}), facts: map[string]knownFacts{}}
+	l := &life{process: process, version: w.version, quiet: w.quiet, ended: make(chan struct{}), facts: map[string]knownFacts{}}
 	address := make(chan string, 1)
 	l.tasks.Go(func() { readOutput(process.Stdout(), address) })
 	s, err := l.connect(ctx, w, address, password)
@@ -137,7 +141,7 @@ func (l *life) connect(ctx context.Context, w launch, address <-chan string, pas
 		base = w.via(base)
 	}
 	l.client = newClient(base, password)
-	s, err := openStream(ctx, l.client, silence)
+	s, err := openStream(ctx, l.client, l.quiet)
 	if err != nil {
 		return nil, startFailed("its event stream cannot be opened", l.process.Stderr())
 	}
@@ -239,9 +243,7 @@ func (l *life) suspect() {
 	}
 	l.tasks.Go(func() {
 		defer l.suspected.Store(false)
-		ctx, cancel := context.WithTimeout(context.Background(), healthTime)
-		defer cancel()
-		if a, err := l.client.do(ctx, request{Method: http.MethodGet, Path: "/global/health"}, ""); err == nil && a.ok() {
+		if l.answers() {
 			return
 		}
 		select {
@@ -252,6 +254,14 @@ func (l *life) suspect() {
 		l.blame("OpenCode's server did not answer any more and was ended")
 		_ = l.process.Stop(quickStop)
 	})
+}
+
+// answers tells whether the server answers at all.
+func (l *life) answers() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), healthTime)
+	defer cancel()
+	a, err := l.client.do(ctx, request{Method: http.MethodGet, Path: "/global/health"}, "")
+	return err == nil && a.ok()
 }
 
 // learn returns what the server lists of a folder. Only the newest few folders

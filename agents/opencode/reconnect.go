@@ -3,6 +3,7 @@ package opencode
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,6 +31,9 @@ const (
 func (l *life) follow(s *stream) error {
 	for {
 		err := l.read(s)
+		if errors.Is(err, errSilent) && !l.answers() {
+			return err
+		}
 		next := l.reopen()
 		if next == nil {
 			return err
@@ -65,7 +69,7 @@ func (l *life) reopen() *stream {
 	ctx, cancel := context.WithTimeout(context.Background(), reopenTime)
 	defer cancel()
 	for l.reason() == "" {
-		if s, err := openStream(ctx, l.client, silence); err == nil {
+		if s, err := openStream(ctx, l.client, l.quiet); err == nil {
 			return s
 		}
 		select {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -334,5 +335,51 @@ func TestRealSection5CutAgainAndAgain(t *testing.T) {
 			t.Errorf("every %d: only %d streams were opened", every, w.streams())
 		}
 		w.once(r, k)
+	}
+}
+
+// A server that stops answering is found in bounded time, in a turn and by a
+// prompt; the session goes on in the next one. One whose stream only says
+// nothing is not touched.
+func TestRealServerStopsAnswering(t *testing.T) {
+	r := newReal(t)
+	r.quiet = 2 * time.Second // less than the heartbeat: the stream is opened anew all the time
+	first := r.chat.On("first", agenttest.Play(agenttest.Say("I remember blue.")))
+	slow := r.chat.On("slow", agenttest.Play(agenttest.Block{Text: "Slowly it begins.", Hold: true}))
+	dir, native := r.folder(t), ""
+	for _, when := range []string{"in a turn", "between turns"} {
+		k := r.open(t, agents.Start{SessionID: "s", Directory: dir, Resume: native})
+		native = k.native
+		k.say(first.Marker())
+		if end := k.ended(); end.Outcome != protocol.OutcomeCompleted {
+			t.Errorf("the turn ended as %+v", end)
+		}
+		if when == "in a turn" {
+			k.say(slow.Marker())
+			slow.WaitHeld(t)
+			k.await(protocol.TypeItemDelta, nil)
+		}
+		if err := syscall.Kill(r.Info(t.Context()).Process.PID, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		if when == "between turns" {
+			err := k.Send(t.Context(), &agents.Prompt{PromptID: "m1", Content: textContentOf("Well?")})
+			if code := protocol.CodeOf(err); code != protocol.CodeTimeout && code != protocol.CodeAgentNotRunning {
+				t.Errorf("the prompt failed with %v", err)
+			}
+		}
+		exit := k.await(protocol.TypeAgentExited, nil).(*protocol.AgentExited)
+		if !strings.Contains(exit.Message, "did not answer any more") {
+			t.Errorf("the session was told %+v", exit)
+		}
+	}
+	k := r.open(t, agents.Start{SessionID: "s", Directory: dir, Resume: native})
+	after := r.chat.On("after", agenttest.Play(agenttest.Say("It was blue.")))
+	k.say(after.Marker())
+	if end := k.ended(); end.Outcome != protocol.OutcomeCompleted || !strings.Contains(string(after.Requests()[0].Body), "I remember blue.") {
+		t.Errorf("the turn after it ended as %+v", end)
+	}
+	if p := r.Info(t.Context()).Process; p.Restarts != 2 || p.Status != statusRunning {
+		t.Errorf("the process is %+v", p)
 	}
 }
