@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +22,13 @@ import (
 
 // runTap becomes an agent, with a process between its standard output and
 // ours that notes in a file when frames with a mark were handed over. The
-// agent keeps this process's id and environment.
+// agent keeps this process's id and environment. Who asks for a version reads
+// to the agent's end and no longer, so that answer goes straight.
 func runTap(notes, agent string, args []string) error {
+	argv := append([]string{agent}, args...)
+	if slices.Contains(args, "--version") {
+		return unix.Exec(agent, argv, os.Environ())
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("cannot find this program: %w", err)
@@ -40,7 +46,7 @@ func runTap(notes, agent string, args []string) error {
 	if err := unix.Dup2(int(w.Fd()), unix.Stdout); err != nil {
 		return fmt.Errorf("cannot give the agent its output: %w", err)
 	}
-	return unix.Exec(agent, append([]string{agent}, args...), os.Environ())
+	return unix.Exec(agent, argv, os.Environ())
 }
 
 // servesAt is how an agent that speaks HTTP says where.

@@ -46,14 +46,14 @@ func TestStamperNotesWholeLines(t *testing.T) {
 
 // tapped runs a shell script as a tapped agent and returns its output and the
 // file of notes.
-func tapped(t *testing.T, script string) (out, notes string) {
+func tapped(t *testing.T, script, arg string) (out, notes string) {
 	t.Helper()
 	notes = filepath.Join(t.TempDir(), "notes")
 	agent := filepath.Join(t.TempDir(), "agent")
 	if err := os.WriteFile(agent, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], tapRole, notes, agent, "given")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], tapRole, notes, agent, arg)
 	cmd.Stdin = strings.NewReader("asked\n")
 	b, err := cmd.Output()
 	if err != nil {
@@ -64,7 +64,7 @@ func tapped(t *testing.T, script string) (out, notes string) {
 
 func TestTapCopiesOutput(t *testing.T) {
 	begin := time.Now()
-	out, notes := tapped(t, `read line; echo "$1 $line"; echo '#2.0001#'`)
+	out, notes := tapped(t, `read line; echo "$1 $line"; echo '#2.0001#'`, "given")
 	if out != "given asked\n#2.0001#\n" {
 		t.Errorf("the agent's output is %q", out)
 	}
@@ -73,6 +73,13 @@ func TestTapCopiesOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	noted(t, string(b), begin, "#2.0001#")
+}
+
+func TestTapLeavesVersionAlone(t *testing.T) {
+	out, notes := tapped(t, `echo '#2.0001#'`, "--version")
+	if _, err := os.Stat(notes); out != "#2.0001#\n" || err == nil {
+		t.Errorf("the agent's output is %q; the notes: %v", out, err)
+	}
 }
 
 func TestProxyNotesStreams(t *testing.T) {

@@ -128,6 +128,9 @@ func take(b *testing.B, socket *websocket.Conn, came map[string]time.Time) (ende
 			}
 		case *protocol.TurnEnded:
 			ended = true
+			if d.Outcome != protocol.OutcomeCompleted {
+				b.Fatalf("the turn was %s: %+v", d.Outcome, d.Error)
+			}
 		}
 	}
 	return ended
