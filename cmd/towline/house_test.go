@@ -3,6 +3,7 @@ package main
 import (
 	"go/build"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,5 +64,20 @@ func TestArrows(t *testing.T) {
 	}
 	if seen < 6 {
 		t.Errorf("only %d packages were looked at", seen)
+	}
+}
+
+// The doctor uses what tests use; the program links nothing that is for tests
+// alone.
+func TestProgramWithoutTests(t *testing.T) {
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		if slices.Contains([]string{"testing", "net/http/httptest", "github.com/google/go-cmp/cmp"}, dep) || strings.HasPrefix(dep, module+"agents/agenttest/") {
+			t.Errorf("the program links %s", dep)
+		}
 	}
 }

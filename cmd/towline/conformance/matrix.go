@@ -49,6 +49,7 @@ func Matrix(adapters ...Adapter) (string, error) {
 What each agent does, as ` + "`GET /v1/agents`" + ` tells it. A mark is set only if a scenario of the conformance suite
 (` + "`cmd/towline/conformance`" + `) proves it by driving the agent through the WebSocket; the table is written by
 ` + "`go test ./cmd/towline/conformance -run TestAgentsDocument -update`" + `.
+` + "`towline agents doctor`" + ` drives the same scenarios against the versions that are installed on a machine.
 
 `)
 	for _, a := range adapters {

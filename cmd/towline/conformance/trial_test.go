@@ -96,7 +96,7 @@ func TestTrialContext(t *testing.T) {
 		_ = try(t.Context(), time.Minute, func(t agenttest.T) {
 			t.Cleanup(func() { left = t.Context().Err() })
 		})
-		if late != context.DeadlineExceeded || left != context.Canceled { //nolint:errorlint // exactly these
+		if late != context.DeadlineExceeded || left != context.Canceled {
 			t.Errorf("the context ended with %v, and before the clean-up with %v", late, left)
 		}
 	})
