@@ -52,7 +52,7 @@ type Agent struct {
 	mu sync.Mutex
 	// temporary is the folder that stands in for a state folder.
 	temporary string
-	// known are the facts that the newest session has found.
+	// known are the facts that the server told last.
 	known facts
 }
 
@@ -89,8 +89,8 @@ func (a *Agent) Capabilities() protocol.Capabilities {
 }
 
 // Info tells whether OpenCode is here, and how its shared process is. It may
-// run the executable with --version; it starts no server, so models are known
-// after the first session.
+// run the executable with --version. It starts no server, which would take
+// seconds and 360 MB (section 11), so models are known from its first start on.
 func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 	known := a.facts()
 	info := protocol.AgentInfo{
@@ -124,7 +124,7 @@ func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 	return info
 }
 
-// facts are what the newest session has found.
+// facts are what the server told last.
 func (a *Agent) facts() facts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -195,7 +195,9 @@ func (a *Agent) Check(s agents.Start) error {
 	if err != nil {
 		return nil // Open fails alike, and tells why
 	}
-	return l.learn(ctx, s.Directory).check(set)
+	f := l.learn(ctx, s.Directory)
+	a.know(f)
+	return f.check(set)
 }
 
 // Replay returns a fresh replay.
@@ -220,10 +222,18 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.know(o.facts)
+	return c, nil
+}
+
+// know remembers facts for Info. A server that did not list its models told
+// nothing new.
+func (a *Agent) know(f facts) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.known = o.facts
-	return c, nil
+	if len(f.Models) > 0 || len(a.known.Models) == 0 {
+		a.known = f
+	}
 }
 
 // begin starts the shared server.
@@ -240,9 +250,16 @@ func (a *Agent) begin(ctx context.Context, ended func(*life, agents.Exit)) (*lif
 	if err != nil {
 		return nil, err
 	}
-	return begin(ctx, launch{
-		executable: e, version: version, folders: newFolders(root), environ: a.o.Environ(), stateDir: a.o.StateDir, via: a.via, quiet: a.quiet,
+	places := newFolders(root)
+	l, err := begin(ctx, launch{
+		executable: e, version: version, folders: places, environ: a.o.Environ(), stateDir: a.o.StateDir, via: a.via, quiet: a.quiet,
 	}, ended)
+	if err != nil {
+		return nil, err
+	}
+	// No folder has a configuration of its own, so what one lists all do.
+	l.background(func() { a.know(l.learn(context.WithoutCancel(ctx), places.run)) })
+	return l, nil
 }
 
 // root is where the server's folders are.

@@ -236,12 +236,10 @@ func (l *life) stop() error {
 // suspect looks whether the server still answers, and ends it if not. Requests
 // that time out call it; one look at a time is enough.
 func (l *life) suspect() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.over || !l.suspected.CompareAndSwap(false, true) {
+	if !l.suspected.CompareAndSwap(false, true) {
 		return
 	}
-	l.tasks.Go(func() {
+	l.background(func() {
 		defer l.suspected.Store(false)
 		if l.answers() {
 			return
@@ -254,6 +252,16 @@ func (l *life) suspect() {
 		l.blame("OpenCode's server did not answer any more and was ended")
 		_ = l.process.Stop(quickStop)
 	})
+}
+
+// background runs a task that the life waits for at its end; nothing, if it is
+// over.
+func (l *life) background(task func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.over {
+		l.tasks.Go(task)
+	}
 }
 
 // answers tells whether the server answers at all.

@@ -2,6 +2,7 @@ package opencode
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
@@ -286,6 +288,33 @@ func TestRealModels(t *testing.T) {
 	}
 	if info := r.Info(t.Context()); len(info.Models) != 2 || len(info.Modes) != 2 || info.Status != "ready" {
 		t.Errorf("info %+v", info)
+	}
+}
+
+// What the server can do is told as soon as its process runs, without a
+// session; the providers' keys, which its listings hold, are not.
+func TestRealInfoTellsModels(t *testing.T) {
+	r := newReal(t)
+	if info := r.Info(t.Context()); len(info.Models) != 0 || info.Process.Status != statusStopped {
+		t.Errorf("before: %+v", info)
+	}
+	if _, err := r.server.acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	limit := time.After(60 * time.Second)
+	info := r.Info(t.Context())
+	for ; len(info.Models) == 0; info = r.Info(t.Context()) {
+		select {
+		case <-look.C:
+		case <-limit:
+			t.Fatal("the models were never told")
+		}
+	}
+	b, err := json.Marshal(info)
+	if err != nil || len(info.Models) != 2 || !info.Models[0].Default || strings.Contains(string(b), "fake-key") {
+		t.Errorf("told %s, %v", b, err)
 	}
 }
 
