@@ -1,14 +1,23 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 // serveShell starts a server with a bash agent and a session s1 of it.
 func serveShell(t *testing.T) (home string) {
+	t.Helper()
+	home, _, _ = serveShellAt(t)
+	return home
+}
+
+// serveShellAt is serveShell; killed returns when the server at url is gone.
+func serveShellAt(t *testing.T) (home, url string, killed func()) {
 	t.Helper()
 	path, err := exec.LookPath("bash")
 	if err != nil {
@@ -16,13 +25,13 @@ func serveShell(t *testing.T) (home string) {
 	}
 	home = homeFolder(t)
 	t.Setenv("TOWLINE_AGENT", "bash=terminal:"+path+" --norc --noprofile -i")
-	startServe(t, home, "127.0.0.1:0")
+	url, killed = startServe(t, home, "127.0.0.1:0")
 	cmd := exec.Command(filepath.Join(home, "bin", "towline"), "sessions", "create", "bash", "--id", "s1", "--directory", home)
 	cmd.Env = []string{"TOWLINE_STATE_DIR=" + filepath.Join(home, ".state")}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return home
+	return home, url, killed
 }
 
 func TestAttachToALiveTerminal(t *testing.T) {
@@ -89,4 +98,38 @@ func TestAttachedTerminalIsFiltered(t *testing.T) {
 	s.expect("\x1b[1mbold\x1b[0m\x1b]0;title\a\x1b]52;c;?\a\x1b[6n\x1b[21tdone\r\n")
 	s.press("\x1dq")
 	s.exit()
+}
+
+// A server that was killed takes its programs with it: the next one clears
+// away what is left of them, and an attached terminal goes on with a new one.
+func TestAttachedLiveTerminalComesBackAfterAKill(t *testing.T) {
+	home, url, killed := serveShellAt(t)
+	s := onScreen(t, home, "attach", "--terminal", "s1")
+	s.expect("bash-")
+	s.press("sleep 600 & echo $! >" + filepath.Join(home, "pid") + "; echo o''ne\r")
+	s.expect("one\r\n")
+	f, err := readServerFile(filepath.Join(home, ".state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(f.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	killed()
+	startServe(t, home, strings.TrimPrefix(url, "http://"))
+	s.expect("bash-")
+	s.press("echo t''wo\r")
+	s.expect("two\r\n")
+	b, err := os.ReadFile(filepath.Join(home, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join("/proc", strings.TrimSpace(string(b)), "cmdline")
+	if b, err := os.ReadFile(left); err == nil && strings.Contains(string(b), "sleep") {
+		t.Errorf("what the killed server's shell started lives on: %q", b)
+	}
+	s.press("exit 5\r")
+	if code := s.exit(); code != 5 {
+		t.Errorf("exit code %d, want the new program's 5", code)
+	}
 }
