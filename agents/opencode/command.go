@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
@@ -17,7 +18,9 @@ func (t *translator) command(c agents.Command) (output, error) {
 	var err error
 	switch c := c.(type) {
 	case *agents.Prompt:
-		t.prompt(c, &o)
+		if err = checkPrompt(c.Content); err == nil {
+			t.prompt(c, &o)
+		}
 	case *agents.Decide:
 		err = t.decide(c, &o)
 	case *agents.Answer:
@@ -33,6 +36,29 @@ func (t *translator) command(c agents.Command) (output, error) {
 		return output{}, err
 	}
 	return o, nil
+}
+
+// maxText is how much text a prompt may have, in characters. OpenCode knows no
+// limit and would send anything to the model.
+const maxText = 1 << 20
+
+// checkPrompt refuses what OpenCode would take, and begin a turn for: a prompt
+// without parts (section 4), or with a text that no model takes.
+func checkPrompt(content []agents.Content) error {
+	size := 0
+	for _, p := range content {
+		size += utf8.RuneCountInString(p.Text)
+		if p.Type == protocol.PartFile && isText(p.Mime) {
+			size += utf8.RuneCount(p.Bytes)
+		}
+	}
+	switch {
+	case len(content) == 0:
+		return protocol.Errorf(protocol.CodeInvalidRequest, "the prompt is empty; send a text, an image or a file")
+	case size > maxText:
+		return protocol.Errorf(protocol.CodeTooLarge, "the prompt's text is longer than %d characters; put it into a file of the session's folder and name the file", maxText)
+	}
+	return nil
 }
 
 // prompt sends a prompt. One that comes while a failed turn is ending would be

@@ -318,6 +318,38 @@ func TestRealInfoTellsModels(t *testing.T) {
 	}
 }
 
+// Bad input gets a stable code and a sentence, and the session lives on.
+func TestRealBadInput(t *testing.T) {
+	r := newReal(t)
+	dir := r.folder(t)
+	k := r.open(t, agents.Start{SessionID: "s", Directory: dir})
+	model, effort, mode, permission := "fake/nope", "huge", "nope", "nope"
+	long := strings.Repeat("x", maxText+1)
+	for _, c := range []struct {
+		command agents.Command
+		code    protocol.Code
+		say     string
+	}{
+		{&agents.Configure{Model: &model}, protocol.CodeInvalidRequest, `no model "fake/nope"`},
+		{&agents.Configure{Effort: &effort}, protocol.CodeInvalidRequest, `no effort "huge"`},
+		{&agents.Configure{Mode: &mode}, protocol.CodeModeNotSupported, "choose one of"},
+		{&agents.Configure{PermissionMode: &permission}, protocol.CodeModeNotSupported, "choose"},
+		{&agents.Prompt{PromptID: "m1"}, protocol.CodeInvalidRequest, "empty"},
+		{&agents.Prompt{PromptID: "m1", Content: textContentOf(long)}, protocol.CodeTooLarge, "put it into a file"},
+		{&agents.Prompt{PromptID: "m1", Content: []agents.Content{{Part: protocol.Part{Type: protocol.PartFile, Name: "a.txt"}, Bytes: []byte(long)}}}, protocol.CodeTooLarge, "put it into a file"},
+	} {
+		if err := k.Send(t.Context(), c.command); protocol.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.say) {
+			t.Errorf("%T: %v", c.command, err)
+		}
+	}
+	s := r.chat.On("hello", agenttest.Play(agenttest.Say("Hello.")))
+	marker := s.Marker()
+	k.say(marker + long[:maxText-len(marker)]) // as long as may be
+	if end := k.ended(); end.Outcome != protocol.OutcomeCompleted || len(s.Requests()) != 1 {
+		t.Errorf("the turn ended as %+v", end)
+	}
+}
+
 // Plan edits nothing, whatever the permission mode is; build does.
 func TestRealPlanMode(t *testing.T) {
 	r := newReal(t)
