@@ -149,6 +149,41 @@ func TestSection4Interrupt(t *testing.T) {
 	want(t, ndjson(t, finish(t, c)), "agent.exited")
 }
 
+// An interrupt while a delegate waits kills it: what it asked is withdrawn,
+// once, and a late decision goes nowhere.
+func TestSection5InterruptWhileAsking(t *testing.T) {
+	c := openFake(t, agents.Start{})
+	defer finish(t, c)
+	sendTo(t, c, prompt("ask and hang"))
+	asked := until(t, c, protocol.TypePermissionRequested)
+	p := asked[len(asked)-1].(*protocol.PermissionRequested).Permission
+	sendTo(t, c, &agents.Interrupt{})
+	got := ndjson(t, until(t, c, protocol.TypeTurnEnded))
+	want(t, got, `"outcome":"interrupted"`, `"status":"interrupted"`)
+	if n := strings.Count(got, `"outcome":"cancelled"`); n != 1 {
+		t.Errorf("withdrawn %d times in %s", n, got)
+	}
+	if err := c.Send(t.Context(), &agents.Decide{PermissionID: p.PermissionID, Option: p.Options[0]}); protocol.CodeOf(err) != protocol.CodePermissionClosed {
+		t.Errorf("a late decision gives %v", err)
+	}
+	sendTo(t, c, prompt("next"))
+	want(t, ndjson(t, until(t, c, protocol.TypeTurnEnded)), `"outcome":"completed"`)
+}
+
+// What a subagent asks for is asked, though its call never shows.
+func TestSection5SubagentAsks(t *testing.T) {
+	c := openFake(t, agents.Start{})
+	defer finish(t, c)
+	sendTo(t, c, prompt("subagent"))
+	asked := until(t, c, protocol.TypePermissionRequested)
+	p := asked[len(asked)-1].(*protocol.PermissionRequested).Permission
+	if p.ItemID != "" || p.Tool.Name != "Bash" {
+		t.Errorf("asked for %+v", p)
+	}
+	sendTo(t, c, &agents.Decide{PermissionID: p.PermissionID, Option: p.Options[0]})
+	want(t, ndjson(t, until(t, c, protocol.TypeTurnEnded)), `"outcome":"completed"`)
+}
+
 // A connection that rests without a process closes at once.
 func TestCloseAtRest(t *testing.T) {
 	c := openFake(t, agents.Start{})

@@ -73,6 +73,21 @@ func fakeTurn(text string, args []string, interrupts <-chan os.Signal) (code int
 		echo()
 		say(`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"c1","name":"Bash","input":{"cmd":"rm x"}}],"stop_reason":"tool_use"},"parent_tool_use_id":null}`)
 		say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args))
+	case "subagent": // its calls are on nobody's stdout
+		echo()
+		say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args))
+	case "ask and hang":
+		echo()
+		say(`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"c1","name":"Bash","input":{"cmd":"rm x"}}],"stop_reason":"tool_use"},"parent_tool_use_id":null}`)
+		cmd := delegateOf(args)
+		if cmd == nil || cmd.Start() != nil {
+			return 8, true
+		}
+		<-interrupts
+		_ = cmd.Process.Kill() // as the real CLI does
+		_ = cmd.Wait()
+		say(`{"type":"result","subtype":"error_during_execution","is_error":true,"error":"User cancelled (SIGINT/SIGTERM)"}`)
+		return 1, true
 	case "whoami":
 		echo()
 		args = []string{"home", os.Getenv("HOME"), "settings are", access(args[slices.Index(args, "--settings-file")+1])}
@@ -95,25 +110,35 @@ func access(path string) string {
 	return "mine to read and not to write"
 }
 
-// fakeTool runs the delegate that the settings name, and tells the result.
-func fakeTool(args []string) string {
+// delegateOf is the delegate that the settings name, ready to run; nil if they
+// let anything past it.
+func delegateOf(args []string) *exec.Cmd {
 	settings, err := os.ReadFile(args[slices.Index(args, "--settings-file")+1])
 	var s struct {
 		Rules []rule `json:"amp.permissions"`
 	}
-	if err == nil {
-		err = json.Unmarshal(settings, &s)
+	if err != nil || json.Unmarshal(settings, &s) != nil || len(s.Rules) == 0 {
+		return nil
 	}
 	last := s.Rules[len(s.Rules)-1]
-	if err != nil || last.Tool != "*" || last.Action != "delegate" {
-		return `{"type":"tool_result","tool_use_id":"c1","content":"no delegate","is_error":true}`
+	if last.Tool != "*" || last.Action != "delegate" {
+		return nil
 	}
 	cmd := exec.Command(last.To)
 	cmd.Env = append(os.Environ(), "AGENT=amp", "AMP_THREAD_ID=T-1", "AGENT_TOOL_NAME=Bash", "AGENT_TOOL_USE_ID=c1")
 	cmd.Stdin = strings.NewReader(`{"cmd":"rm x"}`)
+	return cmd
+}
+
+// fakeTool runs the delegate, and tells the result.
+func fakeTool(args []string) string {
+	cmd := delegateOf(args)
+	if cmd == nil {
+		return `{"type":"tool_result","tool_use_id":"c1","content":"no delegate","is_error":true}`
+	}
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
-	err = cmd.Run()
+	err := cmd.Run()
 	exit := &exec.ExitError{}
 	switch {
 	case err == nil:

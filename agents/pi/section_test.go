@@ -233,6 +233,15 @@ func TestSection2Steer(t *testing.T) {
 	wantNone(t, ndjson(t, events), `"role":"user"`)
 }
 
+// The session's name and the level of thinking, when Pi changes them.
+func TestSection6SessionUpdates(t *testing.T) {
+	tr := opened(t)
+	events, _ := native(tr, `{"type":"session_info_changed","name":"About the lab"}`, `{"type":"session_info_changed"}`)
+	if got := ndjson(t, events); got != `{"type":"session.updated","data":{"title":"About the lab"}}`+"\n" {
+		t.Errorf("got %s", got)
+	}
+}
+
 // A message that an extension speaks for the user is shown.
 func TestSection6ForeignUserMessage(t *testing.T) {
 	tr := opened(t)
