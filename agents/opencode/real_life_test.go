@@ -166,6 +166,35 @@ func TestRealSection8KillAndResume(t *testing.T) {
 	}
 }
 
+// Section 8.3: commands are groups of their own, which the server's death does
+// not end; they are swept when it is gone, before a session hears of it.
+func TestRealSection8KillEndsCommands(t *testing.T) {
+	r := newReal(t)
+	slow := r.chat.On("slow", agenttest.Play(command("echo $$; sleep 300; true")))
+	k := r.open(t, agents.Start{SessionID: "s", Directory: r.folder(t), PermissionMode: permitAll})
+	k.say(slow.Marker())
+	printed := k.await(protocol.TypeItemDelta, func(d protocol.Data) bool { return d.(*protocol.ItemDelta).Kind == protocol.DeltaToolOutput })
+	shell, err := strconv.Atoi(strings.TrimSpace(printed.(*protocol.ItemDelta).Text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(r.Info(t.Context()).Process.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	k.await(protocol.TypeAgentExited, nil)
+	if lives(shell) {
+		t.Error("the command lives on")
+	}
+}
+
+// lives tells whether a process runs. One that has ended may still wait for
+// somebody to collect it.
+func lives(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, state, _ := strings.Cut(string(b), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
+}
+
 // directory is the session's folder.
 func (k *talk) directory() string { return k.Conn.(*conn).directory }
 
