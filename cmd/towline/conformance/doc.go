@@ -8,9 +8,11 @@
 // each agent) places it beside its model, server.go starts a server around it,
 // driver.go takes the scenario's steps as a client, recorder.go keeps what the
 // client receives, and invariants.go checks what must hold of every session,
-// whatever it is about. suite.go puts these together, matrix.go writes down
-// what they prove.
+// whatever it is about. suite.go puts these together, and matrix.go writes
+// docs/AGENTS.md from what they prove.
 //
-// The tests of this package prove the pinned version of each agent in all
-// scenarios.
+// Two drive the scenarios: the tests of this package, all of them and with the
+// pinned version of each agent, and prove.go, for towline agents doctor, those
+// of the capabilities that are claimed and with the version that is here.
+// trial.go is to the latter what package testing is to the former.
 package conformance
