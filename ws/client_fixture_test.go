@@ -159,15 +159,19 @@ func (c *client) await(id string) *protocol.Result {
 func (c *client) until(t protocol.EventType) []protocol.Event {
 	c.t.Helper()
 	from := c.told
-	for {
-		for c.told < len(c.seen) {
-			c.told++
-			if c.seen[c.told-1].Data.EventType() == t {
-				return c.seen[from:c.told]
-			}
-		}
+	for c.event().Data.EventType() != t {
+	}
+	return c.seen[from:c.told]
+}
+
+// event returns the next event.
+func (c *client) event() protocol.Event {
+	c.t.Helper()
+	for c.told == len(c.seen) {
 		next[*protocol.Events](c)
 	}
+	c.told++
+	return c.seen[c.told-1]
 }
 
 // dense fails unless the events' seqs follow each other from the first.
