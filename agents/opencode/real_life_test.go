@@ -3,6 +3,7 @@ package opencode
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -64,6 +65,38 @@ func TestRealSection8PasswordIsHidden(t *testing.T) {
 			t.Errorf("%s answered %d, %v without the password", path, a.Status, err)
 		}
 		anybody.close()
+	}
+}
+
+// Section 8.7: nor do MCP servers find the password, and no file that the
+// server keeps holds it.
+func TestRealSection8PasswordIsNowhereElse(t *testing.T) {
+	r := newReal(t)
+	dir := r.folder(t)
+	spied := filepath.Join(dir, "spied")
+	k := r.open(t, agents.Start{SessionID: "s", Directory: dir, MCP: map[string]protocol.MCPServer{
+		"spy": {Command: "/bin/sh", Args: []string{"-c", "{ env; tr '\\0' '\\n' </proc/$PPID/environ; } >" + spied + " 2>&1"}},
+	}})
+	k.say(r.chat.On("hello", agenttest.Play(agenttest.Say("Hello."))).Marker())
+	k.ended()
+	password := r.server.running().client.password
+	seen, err := os.ReadFile(spied)
+	if err != nil || !strings.Contains(string(seen), "PATH=") || strings.Contains(string(seen), password) {
+		t.Errorf("an MCP server sees (%v)\n%s", err, seen)
+	}
+	files := 0
+	err = filepath.WalkDir(r.o.StateDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if files++; strings.Contains(string(b), password) {
+			t.Errorf("%s holds the password", path)
+		}
+		return err
+	})
+	if err != nil || files < 5 {
+		t.Errorf("looked into %d files, %v", files, err)
 	}
 }
 
