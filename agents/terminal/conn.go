@@ -289,14 +289,15 @@ func (c *Conn) due(now time.Time) (events []protocol.Data, again time.Time) {
 		return events, time.Time{}
 	}
 	tell, end := c.tempo.tellAt(), c.tempo.endAt()
-	ending := !end.IsZero() && !now.Before(end)
-	if ending && c.tempo.interrupted.IsZero() && !c.process.Foreground() {
-		ending, end = false, now.Add(forJob) // a shell's command still runs
+	telling, ending := isDue(tell, now), isDue(end, now)
+	if (telling || ending) && !end.IsZero() {
+		end = c.tempo.look(now, !c.process.Foreground())
+		ending = isDue(end, now)
 	}
-	if ending || (!tell.IsZero() && !now.Before(tell)) {
+	if telling || ending {
 		events = append(events, c.notesLocked()...)
 		events = append(events, c.screenLocked(now)...)
-		tell = time.Time{}
+		tell = c.tempo.tellAt()
 	}
 	if ending {
 		events = append(events, c.endLocked())
@@ -342,7 +343,7 @@ func (c *Conn) endLocked() protocol.Data {
 	if !c.tempo.interrupted.IsZero() {
 		outcome = protocol.OutcomeInterrupted
 	}
-	c.tempo.typed, c.tempo.interrupted = time.Time{}, time.Time{}
+	c.tempo.typed, c.tempo.interrupted, c.tempo.job = time.Time{}, time.Time{}, false
 	return &protocol.TurnEnded{Outcome: outcome}
 }
 

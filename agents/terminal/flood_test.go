@@ -114,6 +114,36 @@ func TestFloodMakesFewItems(t *testing.T) {
 	})
 }
 
+// A program that paints the same picture all the time is told once, and again
+// when it rests; what it shows next is told, too.
+func TestPictureThatStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, program := play(t, terminal.Options{})
+		events := listen(conn)
+		for range 350 {
+			program.Say("\x1b[Hsame")
+			time.Sleep(100 * time.Millisecond)
+		}
+		program.Say("\x1b[Hdone")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		items, _ := drain(events)
+		var told []string
+		for _, item := range items {
+			told = append(told, item.Content[0].Detail)
+		}
+		if got := strings.Join(told, " "); got != "same done" {
+			t.Errorf("told %s", got)
+		}
+		program.End(0)
+		for range events { // to its end
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A real flood: the server keeps its megabyte of it, whoever does not read
 // holds nothing up, and a person can stop it.
 func TestFloodOfYes(t *testing.T) {

@@ -1,6 +1,7 @@
 package terminal_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,9 +108,12 @@ func TestTurnLastsAsLongAsItsCommand(t *testing.T) {
 		}
 		program.Job(false)
 		time.Sleep(time.Second)
+		program.Say("its last words, late\r\n$ ")
+		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if _, ends := drain(events); len(ends) != 1 {
-			t.Errorf("a second after its command the turn ended %d times", len(ends))
+		items, ends := drain(events)
+		if len(ends) != 1 || len(items) != 1 || !strings.Contains(string(items[0].Content[1].JSON), "its last words") {
+			t.Errorf("after its command the turn ended %d times, with %+v", len(ends), items)
 		}
 		program.End(0)
 		for range events { // to its end

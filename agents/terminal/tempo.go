@@ -37,6 +37,8 @@ type tempo struct {
 	first, last time.Time
 	// typed is when the open turn's prompt was entered; zero without a turn.
 	typed time.Time
+	// job tells that a command of the program had the terminal when last looked.
+	job bool
 	// interrupted is when the turn was interrupted; zero if it was not.
 	interrupted time.Time
 }
@@ -75,6 +77,25 @@ func (t *tempo) endAt() time.Time {
 	}
 	return at
 }
+
+// look notes whether a command of the program runs: a shell's turn lasts as
+// long. It returns when the open turn is due to end, or to be looked at again.
+// What a command has written at its end may still be on its way when it is
+// seen to have ended, so that counts as output.
+func (t *tempo) look(now time.Time, running bool) time.Time {
+	if t.job && !running {
+		t.typed = now
+	}
+	t.job = running
+	at := t.endAt()
+	if again := now.Add(forJob); running && t.interrupted.IsZero() && at.Before(again) {
+		return again
+	}
+	return at
+}
+
+// isDue tells whether a moment has come; the zero one never does.
+func isDue(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
 // earlier returns the earlier of two moments; a zero one stands for never.
 func earlier(a, b time.Time) time.Time {

@@ -32,4 +32,12 @@ func TestTempo(t *testing.T) {
 	check("a turn with output ends", p.endAt(), at(23_000))
 	p.interrupted = at(20_500)
 	check("an interrupted turn ends", p.endAt(), at(22_500))
+
+	p.interrupted = time.Time{}
+	check("a turn whose command runs is looked at again", p.look(at(30_000), true), at(30_200))
+	check("one whose command has ended ends", p.look(at(30_200), false), at(32_200))
+	p.wrote(at(30_300))
+	check("one whose command has written at its end ends", p.look(at(31_000), false), at(32_300))
+	p.interrupted = at(33_000)
+	check("an interrupted turn whose command runs ends", p.look(at(35_000), true), at(32_300))
 }
