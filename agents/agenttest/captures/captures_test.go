@@ -89,10 +89,11 @@ func TestChecker(t *testing.T) {
 	}{
 		{"all is well", whole, nil},
 		{"a turn in a turn", []Step{opens(), opens(), ends()}, []Rule{TurnsAlternate}},
+		{"a turn of its own instead of the prompt's", []Step{prompts(false), opens(), ends()}, []Rule{TurnsAlternate}},
 		{"an end without a turn", []Step{opens(), ends(), ends()}, []Rule{TurnsAlternate}},
 		{"a turn that is not told", []Step{prompts(false), ends()}, []Rule{TurnsAreReported}},
-		{"a prompt in a turn", []Step{prompts(false), opens(), prompts(false), ends()}, []Rule{PromptsFit}},
-		{"steering no turn", []Step{prompts(true), opens(), ends()}, []Rule{PromptsFit}},
+		{"a prompt in a turn", []Step{prompts(false), opens("m"), prompts(false), ends()}, []Rule{PromptsFit}},
+		{"steering no turn", []Step{prompts(true), opens("m"), ends()}, []Rule{PromptsFit}},
 		{"an exit in a turn", []Step{opens(), exits()}, []Rule{TurnsEnd, SomeTurnEnds}},
 		{"nothing", nil, []Rule{SomeTurnEnds}},
 		{"an item twice", turn(begins(message("i")), completes(message("i")), begins(message("i")), completes(message("i"))), []Rule{ItemsStartOnce}},

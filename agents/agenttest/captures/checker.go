@@ -74,7 +74,7 @@ func (c *Checker) Sent(cmd agents.Command) {
 func (c *Checker) See(d protocol.Data) {
 	switch d := d.(type) {
 	case *protocol.TurnStarted:
-		if c.turn == turnReported {
+		if c.turn == turnReported || c.turn == turnSent && len(d.PromptIDs) == 0 {
 			c.faultf(TurnsAlternate, "a turn of the prompts %v started while one was open", d.PromptIDs)
 		}
 		c.turn = turnReported

@@ -6,7 +6,7 @@ type Rule string
 // The rules.
 const (
 	// TurnsAlternate: a turn starts while none is open, and ends once. The turn
-	// of a prompt is open from its command on, and may be reported besides.
+	// of a prompt is open from its command on, and is reported with the prompt.
 	TurnsAlternate Rule = "turns alternate"
 	// TurnsAreReported: a turn's start is reported before its end.
 	TurnsAreReported Rule = "turns are reported"
