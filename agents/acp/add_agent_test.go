@@ -51,6 +51,11 @@ func TestAddAnAgentPage(t *testing.T) {
 	if !ok || !strings.Contains(string(source), code) || strings.Count(code, "\n") > 99 {
 		t.Errorf("the page's entry is not the one that is tested:\n%s", code)
 	}
+	for _, e := range Entries() {
+		if row := "| " + e.Name + " | `" + strings.Join(e.Command, " ") + "` |"; !strings.Contains(string(page), row) {
+			t.Errorf("the page has no row %s", row)
+		}
+	}
 }
 
 // The entry of the page runs the toy agent: text, a permission that is allowed,
