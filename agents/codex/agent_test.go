@@ -297,6 +297,32 @@ func TestSection4ConfigureIsChecked(t *testing.T) {
 	want(t, turnOf(t, c, "y"), `"completed"`)
 }
 
+// A session that takes no events does not fill the memory of all: its
+// connection ends, and its thread can be opened again.
+func TestUnreadSession(t *testing.T) {
+	a := fakeAgent(t, "flood")
+	a.o.Silence = time.Minute // the flood takes its time
+	c, other := open(t, a, agents.Start{SessionID: "1"}), open(t, a, agents.Start{SessionID: "2"})
+	send(t, c, textPrompt("flood"))
+	want(t, turnOf(t, other, "x"), `"completed"`) // all that floods came before
+	got := 0
+	readUntil(t, c, protocol.TypeAgentExited, func(d protocol.Data) {
+		if delta, ok := d.(*protocol.ItemDelta); ok {
+			got += len(delta.Text)
+		}
+	})
+	if got == 0 || got > maxWaiting {
+		t.Errorf("%d bytes waited", got)
+	}
+	if _, err := c.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	want(t, turnOf(t, open(t, a, agents.Start{SessionID: "1"}), "y"), `"completed"`)
+}
+
 func TestOpenInTime(t *testing.T) {
 	a := fakeAgent(t, "stuck")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

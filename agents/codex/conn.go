@@ -17,6 +17,10 @@ const (
 	leaveTime = 2 * time.Second
 )
 
+// maxWaiting bounds the reports that nobody has taken, in bytes of their
+// frames: one session that is not read must not fill the memory of all.
+const maxWaiting = 64 << 20
+
 // conn is one session's connection to the shared process.
 type conn struct {
 	server  *server
@@ -40,7 +44,9 @@ type conn struct {
 	// more is signalled when reports came or the end did.
 	more    sync.Cond
 	waiting []agents.Report
-	ended   bool
+	// bytes is the size of the frames behind them.
+	bytes int
+	ended bool
 }
 
 var _ agents.Conn = (*conn)(nil)
@@ -54,17 +60,23 @@ func newConn(s *server, t *translator, keepRaw bool, release func()) *conn {
 	return c
 }
 
-// push gives a report to Recv.
-func (c *conn) push(r agents.Report) {
+// push gives a report, which came of a frame of that size, to Recv. The
+// connection of a session that does not take them ends.
+func (c *conn) push(r agents.Report, size int) {
 	if len(r.Events) == 0 && len(r.Raw) == 0 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.ended {
-		c.waiting = append(c.waiting, r)
-		c.more.Signal()
+	if c.ended {
+		return
 	}
+	if c.bytes += size; c.bytes > maxWaiting {
+		r = agents.Report{Events: []protocol.Data{&protocol.AgentExited{Message: "the session took its events too slowly"}}}
+		c.ended = true
+	}
+	c.waiting = append(c.waiting, r)
+	c.more.Broadcast()
 }
 
 // end lets Recv end after what waits, and last.
@@ -93,7 +105,7 @@ func (c *conn) Recv() ([]agents.Report, error) {
 		return nil, io.EOF
 	}
 	batch := c.waiting
-	c.waiting = nil
+	c.waiting, c.bytes = nil, 0
 	return batch, nil
 }
 

@@ -65,7 +65,7 @@ func fingerprint(user string) [sha256.Size]byte {
 		if name == authFile && json.Unmarshal(b, &login) == nil {
 			b = encode(login)
 		}
-		fmt.Fprintf(sum, "%s %t %d\n%s", name, err == nil, len(b), b)
+		_, _ = fmt.Fprintf(sum, "%s %t %d\n%s", name, err == nil, len(b), b)
 	}
 	return [sha256.Size]byte(sum.Sum(nil))
 }

@@ -155,7 +155,7 @@ func (h *hub) deliver(t *translator, m message, out *agents.Output) {
 	if c.keepRaw {
 		o.Raw = slices.Clone(m.frame)
 	}
-	c.push(o.Report)
+	c.push(o.Report, len(m.frame))
 	if o.Ready || t.failure != nil {
 		c.opened()
 	}
@@ -170,7 +170,7 @@ func (h *hub) deliver(t *translator, m message, out *agents.Output) {
 // tellAll tells what cannot be told to one session alone.
 func (h *hub) tellAll(d protocol.Data) {
 	for _, c := range h.conns {
-		c.push(agents.Report{Events: []protocol.Data{d}})
+		c.push(agents.Report{Events: []protocol.Data{d}}, 0)
 	}
 }
 
@@ -218,7 +218,7 @@ func (h *hub) Command(c agents.Command) (agents.Output, error) {
 		if err != nil {
 			return agents.Output{}, err
 		}
-		c.c.push(out.Report)
+		c.c.push(out.Report, 0)
 		return agents.Output{Frames: out.Frames}, nil
 	case *detach:
 		return agents.Output{Frames: h.leave(c.c, c.atOnce)}, nil

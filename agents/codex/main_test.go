@@ -133,6 +133,12 @@ func fakeTurn(mode string, r fakeRequest) {
 	if text == "environment" {
 		text = strings.Join(os.Environ(), "\n") + strings.Join(os.Args, " ")
 	}
+	if text == "flood" {
+		delta := fmt.Sprintf(`{"method":"item/agentMessage/delta","params":{"threadId":%q,"itemId":"m","delta":%q}}`, t, strings.Repeat("x", 1<<20))
+		for range 80 {
+			fmt.Println(delta)
+		}
+	}
 	fmt.Printf(`{"method":"item/completed","params":{"threadId":%q,"item":{"type":"agentMessage","id":"m","text":%s}}}`+"\n", t, encode(text))
 	if text != "hold" {
 		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed"}}}`+"\n", t)

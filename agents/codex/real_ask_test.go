@@ -224,3 +224,54 @@ func TestRealSection7OutputIsWhole(t *testing.T) {
 		t.Errorf("streamed %v, completed %s", streams, b)
 	}
 }
+
+// Section 7: output beyond 1 MiB is capped in the middle at its end, and was
+// streamed whole; what is no UTF-8 is replaced.
+func TestRealSection7LargeOutput(t *testing.T) {
+	a, m, home := realCodex(t, "", nil)
+	s := m.On("print", agenttest.Play(run("sleep 0.3; yes 0123456789 | head -n 300000; printf 'end \\377\\n'")), agenttest.Play(agenttest.Say("Printed.")))
+	c := open(t, a, agents.Start{SessionID: "s", Directory: home.Dir, PermissionMode: "bypass"})
+	streamed := 0
+	var whole protocol.Item
+	send(t, c, textPrompt(s.Marker()))
+	readUntil(t, c, protocol.TypeTurnEnded, func(d protocol.Data) {
+		switch d := d.(type) {
+		case *protocol.ItemDelta:
+			if d.Kind == protocol.DeltaToolOutput {
+				streamed += len(d.Text)
+			}
+		case *protocol.ItemCompleted:
+			if d.Item.Kind == protocol.KindToolCall {
+				whole = d.Item
+			}
+		}
+	})
+	output := ""
+	for _, p := range whole.Content {
+		output += p.Output
+	}
+	if len(output) != streamed || streamed < 3_000_000 || !strings.HasSuffix(output, "end \uFFFD\n") || whole.Status != protocol.ItemDone {
+		t.Errorf("streamed %d bytes, completed %s with %d that end with %q", streamed, whole.Status, len(output), output[max(0, len(output)-20):])
+	}
+}
+
+// Section 7: a command that the sandbox fails at once, a patch that does not
+// fit and an unknown tool have no item at all; the model alone hears of them,
+// and the turn goes on.
+func TestRealSection7CallsWithoutItems(t *testing.T) {
+	a, m, home := realCodex(t, "", nil)
+	s := m.On("fail",
+		agenttest.Play(run("touch /usr/denied")),
+		agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "edit", Path: filepath.Join(home.Dir, "none.txt"), Old: "a\n", New: "b\n"}}),
+		agenttest.Play(agenttest.Use("no_such_tool", map[string]any{})), agenttest.Play(agenttest.Say("None worked.")))
+	c := open(t, a, agents.Start{SessionID: "s", Directory: home.Dir, PermissionMode: "acceptEdits"})
+	by := &answering{T: t, conn: c}
+	got := by.turn(s)
+	want(t, got, "None worked.", `"completed"`)
+	wantNone(t, got, "agent.unparsed")
+	requests := s.Requests()
+	want(t, string(requests[len(requests)-1].Body), "Read-only file system", "no_such_tool")
+	if started, completed := strings.Count(got, `"item.started"`), strings.Count(got, `"item.completed"`); started != completed {
+		t.Errorf("%d items started and %d completed", started, completed)
+	}
+}

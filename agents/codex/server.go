@@ -144,7 +144,7 @@ func (s *server) tellAll(d protocol.Data) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.push(agents.Report{Events: []protocol.Data{d}})
+		c.push(agents.Report{Events: []protocol.Data{d}}, 0)
 	}
 }
 
@@ -157,7 +157,7 @@ func (s *server) open(ctx context.Context, set setup, release func()) (*conn, er
 		return nil, notOpen()
 	}
 	s.conns[c] = true
-	c.push(agents.Report{Events: []protocol.Data{&protocol.AgentStarted{PID: s.pid, Version: s.version}}})
+	c.push(agents.Report{Events: []protocol.Data{&protocol.AgentStarted{PID: s.pid, Version: s.version}}}, 0)
 	s.mu.Unlock()
 	if err := s.send(ctx, &attach{c: c}); err != nil {
 		s.forget(c)

@@ -286,6 +286,10 @@ func TestRealFork(t *testing.T) {
 	k := r.open(t, agents.Start{SessionID: "s", Directory: dir})
 	k.say(first.Marker())
 	k.ended()
+	if _, err := r.Open(t.Context(), agents.Start{SessionID: "x", Directory: r.folder(t), Resume: k.native}); protocol.CodeOf(err) != protocol.CodeInvalidRequest ||
+		!strings.Contains(err.Error(), "another folder") {
+		t.Errorf("resuming in another folder: %v", err)
+	}
 	fork := r.open(t, agents.Start{SessionID: "f", Directory: dir, Resume: k.native, Fork: true})
 	if fork.native == k.native {
 		t.Fatal("the fork is the same native session")

@@ -108,7 +108,7 @@ func (c *conn) catchUp(heard time.Time) error {
 	s, err := c.snapshot(ctx, heard.UnixMilli())
 	if err != nil {
 		if c.ctx.Err() != nil {
-			return nil //nolint:nilerr // the session was closed meanwhile
+			return nil // the session was closed meanwhile
 		}
 		return err
 	}
