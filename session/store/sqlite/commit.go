@@ -14,10 +14,11 @@ import (
 type writeStatements struct {
 	begin, commit, rollback              *sql.Stmt
 	create, update, record, head, place  *sql.Stmt
-	chunk, command, blob, decision, tell *sql.Stmt
+	command, blob, decision, tell        *sql.Stmt
 	small, load, drop                    *sql.Stmt // compact.go
 	compacted, lastBefore, trim, trimmed *sql.Stmt
 	all                                  []*sql.Stmt
+	chunk                                chunkInsert
 }
 
 func (w *writeStatements) prepare(ctx context.Context, c *sql.Conn) error {
@@ -38,7 +39,6 @@ func (w *writeStatements) prepare(ctx context.Context, c *sql.Conn) error {
 			ON CONFLICT DO UPDATE SET seq = ?2, record = ?3, checksum = ?4`},
 		{&w.head, "UPDATE sessions SET head = ?2 WHERE id = ?1"},
 		{&w.place, "SELECT head, open, " + fmt.Sprintf(lastChunk, "?1") + " FROM sessions WHERE id = ?1"},
-		{&w.chunk, "INSERT INTO chunks (session_id, first_seq, last_seq, checksum, events, raw) VALUES (?, ?, ?, ?, ?, ?)"},
 		{&w.command, "INSERT OR REPLACE INTO commands SELECT ?1, ?2, ?3, ?4, ?5" + ifSession},
 		{&w.blob, "INSERT OR REPLACE INTO blobs SELECT ?1, ?2, ?3, ?4, ?5, ?6" + ifSession},
 		{&w.decision, "INSERT OR REPLACE INTO decisions SELECT ?1, ?2, ?3, ?4" + ifSession},
@@ -60,10 +60,11 @@ func (w *writeStatements) prepare(ctx context.Context, c *sql.Conn) error {
 		*p.to = st
 		w.all = append(w.all, st)
 	}
-	return nil
+	return w.chunk.prepare(ctx, c)
 }
 
 func (w *writeStatements) close() {
+	w.chunk.close()
 	for _, st := range w.all {
 		_ = st.Close()
 	}
@@ -100,15 +101,8 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 
 // apply writes a batch in a transaction.
 func (s *Store) apply(t *transaction, b *store.Batch) error {
-	if t.alone(b) {
-		if err := s.usable(); err != nil {
-			return err
-		}
-		if err := t.chunk(context.Background(), &b.Chunks[0]); err != nil {
-			return s.fault(err)
-		}
-		s.places.take(t.moved)
-		return nil
+	if c := s.lone(b); c != nil {
+		return s.insertLone(t, c)
 	}
 	full := len(s.places) >= placesAtMost
 	err := s.transact(func(ctx context.Context) error {
@@ -187,15 +181,38 @@ type transaction struct {
 	bytes   int // written, about
 }
 
-// alone tells whether a batch is one chunk of an open session, written by one
-// statement. That is a transaction by itself, and takes half the time of one
-// between begin and commit.
-func (t *transaction) alone(b *store.Batch) bool {
+// lone returns the chunk of a batch that is nothing but one chunk of an open
+// session; else nil.
+func (s *Store) lone(b *store.Batch) *store.Chunk {
 	if len(b.Chunks) != 1 || len(b.Create)+len(b.Update)+len(b.Commands)+len(b.Blobs)+len(b.Decisions)+len(b.Told) > 0 {
-		return false
+		return nil
 	}
-	p, ok := t.places[b.Chunks[0].SessionID]
-	return ok && p.open
+	c := &b.Chunks[0]
+	if !s.places[c.SessionID].open {
+		return nil
+	}
+	return c
+}
+
+// insertLone adds a chunk to an open session by one statement. That is a
+// transaction by itself, and takes half the time of one between begin and
+// commit.
+func (s *Store) insertLone(t *transaction, c *store.Chunk) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if err := checkChunk(c); err != nil {
+		return err
+	}
+	p := s.places[c.SessionID]
+	if err := p.move(c); err != nil {
+		return err
+	}
+	if err := t.insert(context.Background(), c); err != nil {
+		return s.fault(err)
+	}
+	s.places[c.SessionID] = p
+	return nil
 }
 
 // batch writes the parts in an order in which each finds what it needs.
@@ -309,8 +326,8 @@ func (t *transaction) chunk(ctx context.Context, c *store.Chunk) error {
 
 // insert adds a chunk's row.
 func (t *transaction) insert(ctx context.Context, c *store.Chunk) error {
-	return t.exec(ctx, t.write.chunk, len(c.Events)+len(c.Raw),
-		c.SessionID, int64(c.First), int64(c.Last), chunkChecksum(c), string(c.Events), text(c.Raw))
+	t.bytes += pageSize + len(c.Events) + len(c.Raw)
+	return t.write.chunk.run(ctx, c)
 }
 
 // checkChunk refuses what could not be joined or read again.

@@ -88,10 +88,9 @@ func (t *transaction) follow(ctx context.Context, c *store.Chunk) error {
 	if err != nil {
 		return err
 	}
-	if c.First != p.head+1 {
-		return fmt.Errorf("%w: events %d to %d do not follow the head %d of session %s", errRefused, c.First, c.Last, p.head, c.SessionID)
+	if err := p.move(c); err != nil {
+		return err
 	}
-	p.head = c.Last
 	if !p.open {
 		t.durable = true
 		if err := t.saveHead(ctx, c.SessionID, &p); err != nil {
@@ -99,6 +98,15 @@ func (t *transaction) follow(ctx context.Context, c *store.Chunk) error {
 		}
 	}
 	t.move(c.SessionID, p)
+	return nil
+}
+
+// move moves the head over a chunk that follows it.
+func (p *place) move(c *store.Chunk) error {
+	if c.First != p.head+1 {
+		return fmt.Errorf("%w: events %d to %d do not follow the head %d of session %s", errRefused, c.First, c.Last, p.head, c.SessionID)
+	}
+	p.head = c.Last
 	return nil
 }
 
