@@ -1,6 +1,7 @@
 package ws_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -62,6 +63,11 @@ func (c *client) read() (protocol.FrameType, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	return c.decode(b)
+}
+
+// decode decodes a frame and notes its events.
+func (c *client) decode(b []byte) (protocol.FrameType, any, error) {
 	kind, body, err := protocol.DecodeServerFrame(c.format, b)
 	if e, ok := body.(*protocol.Events); ok {
 		c.seen = append(c.seen, e.Events...)
@@ -172,6 +178,31 @@ func (c *client) event() protocol.Event {
 	}
 	c.told++
 	return c.seen[c.told-1]
+}
+
+// gulp takes frames off the socket as fast as they come, up to one with an event
+// of the type, and returns all events so far. A client that decodes each frame
+// before it reads the next may be too slow itself, on a busy machine and under
+// the race detector, for a test that is about slow ones.
+func (c *client) gulp(t protocol.EventType) []protocol.Event {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 3*patience)
+	defer cancel()
+	var frames [][]byte
+	for last := false; !last; {
+		_, b, err := c.conn.Read(ctx)
+		if err != nil {
+			c.t.Fatalf("no %s: %v", t, err)
+		}
+		frames = append(frames, b)
+		last = bytes.Contains(b, fmt.Appendf(nil, `"type":%q`, t))
+	}
+	for _, b := range frames {
+		if _, _, err := c.decode(b); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return c.seen
 }
 
 // dense fails unless the events' seqs follow each other from the first.
