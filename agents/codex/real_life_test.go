@@ -100,7 +100,7 @@ func TestRealKillWithTwoSessions(t *testing.T) {
 // A process that stops answering is found in bounded time, in a turn and
 // between turns, and the session goes on in a new one.
 func TestRealProcessStopsAnswering(t *testing.T) {
-	a, m, home := realCodex(t, "", func(o *Options) { o.Silence = time.Second })
+	a, m, home := realCodex(t, "", func(o *Options) { o.Silence = 4 * time.Second })
 	first := m.On("first", agenttest.Play(agenttest.Say("I remember blue.")))
 	slow := m.On("slow", agenttest.Play(agenttest.Block{Text: "Slowly it begins.", Hold: true}))
 	start := agents.Start{SessionID: "s", Directory: home.Dir}
