@@ -172,7 +172,9 @@ func openCode() Entry {
 	c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true
 	return Entry{
 		Name: "opencode-acp", Title: "OpenCode (ACP)", Aliases: []string{"opencode"}, Command: []string{"opencode", "acp"},
-		Env:          map[string]string{"OPENCODE_PERMISSION": openCodeRules},
+		// A folder's own configuration could allow its agents everything, and
+		// bring plugins that answer permissions; its AGENTS.md goes with it.
+		Env:          map[string]string{"OPENCODE_PERMISSION": openCodeRules, "OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
 		Pass:         []string{"OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"},
 		Modes:        modes("build", "plan"),
 		Capabilities: c, Quirks: openCodeQuirks,

@@ -155,6 +155,25 @@ func TestRealOpenCodeEditAndPlan(t *testing.T) {
 	}
 }
 
+// The work folder cannot allow OpenCode what is to be asked for.
+func TestRealOpenCodeFolderAllowsNothing(t *testing.T) {
+	for name, config := range map[string]string{
+		"everywhere": `{"permission":{"bash":"allow"}}`,
+		"an agent":   `{"agent":{"build":{"permission":{"*":"allow","bash":"allow"}}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := realOpenCode(t)
+			if err := os.WriteFile(filepath.Join(r.home.Dir, "opencode.json"), []byte(config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := r.on("run", agenttest.Play(r.execute("mkdir built")), agenttest.Play(agenttest.Say("done")))
+			conn := r.open(t, agents.Start{})
+			defer finish(t, conn)
+			want(t, runTurn(t, conn, "m1", s.Marker(), choose(protocol.Deny)), `"permission.requested"`, `"status":"declined"`)
+		})
+	}
+}
+
 // OpenCode never asks for what a subagent does and hangs on it, so the model
 // gets no tool for subagents.
 func TestRealOpenCodeHasNoSubagents(t *testing.T) {
