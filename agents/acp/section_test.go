@@ -165,6 +165,14 @@ func TestSection2OtherVersions(t *testing.T) {
 	}
 }
 
+// Files and terminals are not offered, so agents use those of the machine;
+// questions, options, notices and compactions are.
+func TestSection5_11WhatIsOffered(t *testing.T) {
+	frame := string(newTranslator(setup{}).Open()[0])
+	want(t, frame, `"protocolVersion":1`, `"fs":{"readTextFile":false,"writeTextFile":false}`, `"terminal":false`,
+		`"elicitation":{"form":{}}`, `"session":{"compaction":{},"configOptions":{},"notices":{}}`)
+}
+
 func TestSection3Opening(t *testing.T) {
 	_, out := start(t, setup{MCP: map[string]protocol.MCPServer{
 		"b": {URL: "http://127.0.0.1:1/", Headers: map[string]string{"K": "v"}}, "a": {Command: "/bin/x", Args: []string{"-y"}, Env: map[string]string{"E": "1"}},
