@@ -30,6 +30,21 @@ func claudeACP() Adapter {
 	})
 }
 
+// openCodeACP is another way to OpenCode than its server.
+func openCodeACP() Adapter {
+	a := overACP("opencode-acp", func(t agenttest.T) (Model, *agenttest.Home) {
+		m := agenttest.NewChat(t)
+		return m, agenttest.OpenCodeHome(t, m.URL())
+	})
+	place := a.Place
+	a.Place = func(t agenttest.T, l *agents.Locator) *Place {
+		p := place(t, l)
+		learn(t, p)
+		return p
+	}
+	return a
+}
+
 // acpLeftOut are scenarios that an agent cannot pass, by agent and name, with
 // the reason. What they prove is proven by others, or they prove nothing.
 var acpLeftOut = map[string]string{
@@ -46,8 +61,12 @@ func overACP(name string, home func(agenttest.T) (Model, *agenttest.Home)) Adapt
 	if !known {
 		panic("there is no entry " + name)
 	}
+	version := agents.OpenCodeVersion // the only one that is no package of its own
+	if i := agents.ACPInstallation(name, ""); i != nil {
+		version = i.Version
+	}
 	return Adapter{
-		Name: name, About: e.Title + " " + agents.ACPInstallation(name, "").Version + ", over the Agent Client Protocol",
+		Name: name, About: e.Title + " " + version + ", over the Agent Client Protocol",
 		Scenarios: slices.DeleteFunc(agenttest.Scenarios(), func(s agenttest.Scenario) bool { return acpLeftOut[name+" "+s.Name] != "" }),
 		New:       func() agents.Agent { return acp.New(acp.Options{Entry: e}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {

@@ -9,16 +9,17 @@ import (
 )
 
 // Each agent proves what it claims.
-func TestClaudeConformance(t *testing.T)    { run(t, "claude") }
-func TestCodexConformance(t *testing.T)     { run(t, "codex") }
-func TestOpenCodeConformance(t *testing.T)  { run(t, "opencode") }
-func TestAmpConformance(t *testing.T)       { run(t, "amp") }
-func TestPiConformance(t *testing.T)        { run(t, "pi") }
-func TestMockConformance(t *testing.T)      { run(t, "mock") }
-func TestTerminalConformance(t *testing.T)  { run(t, "terminal") }
-func TestGeminiConformance(t *testing.T)    { run(t, "gemini") }
-func TestQwenConformance(t *testing.T)      { run(t, "qwen") }
-func TestClaudeACPConformance(t *testing.T) { run(t, "claude-agent-acp") }
+func TestClaudeConformance(t *testing.T)      { run(t, "claude") }
+func TestCodexConformance(t *testing.T)       { run(t, "codex") }
+func TestOpenCodeConformance(t *testing.T)    { run(t, "opencode") }
+func TestAmpConformance(t *testing.T)         { run(t, "amp") }
+func TestPiConformance(t *testing.T)          { run(t, "pi") }
+func TestMockConformance(t *testing.T)        { run(t, "mock") }
+func TestTerminalConformance(t *testing.T)    { run(t, "terminal") }
+func TestGeminiConformance(t *testing.T)      { run(t, "gemini") }
+func TestQwenConformance(t *testing.T)        { run(t, "qwen") }
+func TestClaudeACPConformance(t *testing.T)   { run(t, "claude-agent-acp") }
+func TestOpenCodeACPConformance(t *testing.T) { run(t, "opencode-acp") }
 
 // clis bounds how many CLIs run at a time: each takes a core to start.
 var clis = make(chan struct{}, 2)
@@ -50,7 +51,7 @@ func executable(t testing.TB, agent string) string {
 		return installed.Claude(t)
 	case "codex":
 		return installed.Codex(t)
-	case "opencode":
+	case "opencode", "opencode-acp":
 		return installed.OpenCode(t)
 	case "amp":
 		return installed.Amp(t)

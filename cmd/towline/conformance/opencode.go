@@ -17,11 +17,18 @@ func openCode() Adapter {
 			home := agenttest.OpenCodeHome(t, m.URL())
 			a := opencode.New(opencode.Options{Locator: l, Environ: home.Env, StateDir: t.TempDir()})
 			t.Cleanup(func() { ok(t, a.Close()) })
-			// The models are known after the first session.
-			conn, err := a.Open(t.Context(), agents.Start{SessionID: "first", Directory: home.Dir})
-			ok(t, err)
-			ok(t, conn.Close())
-			return &Place{Agent: a, Model: m, Dir: home.Dir}
+			p := &Place{Agent: a, Model: m, Dir: home.Dir}
+			learn(t, p)
+			return p
 		},
 	}
+}
+
+// learn opens a session of OpenCode, since its models are known after the
+// first.
+func learn(t agenttest.T, p *Place) {
+	t.Helper()
+	conn, err := p.Agent.Open(t.Context(), agents.Start{SessionID: "first", Directory: p.Dir})
+	ok(t, err)
+	ok(t, conn.Close())
 }
