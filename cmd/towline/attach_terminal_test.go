@@ -108,6 +108,7 @@ func TestAttachedLiveTerminalComesBackAfterAKill(t *testing.T) {
 	s.expect("bash-")
 	s.press("sleep 600 & echo $! >" + filepath.Join(home, "pid") + "; echo o''ne\r")
 	s.expect("one\r\n")
+	s.expect("bash-") // its prompt, which is not that of the next one
 	f, err := readServerFile(filepath.Join(home, ".state"))
 	if err != nil {
 		t.Fatal(err)
