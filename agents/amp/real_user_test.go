@@ -19,7 +19,7 @@ import (
 func TestRealA08_AmpAsAnotherUser(t *testing.T) {
 	place := otheruser.NewPlace(t)
 	tree := strings.TrimSuffix(installed.Amp(t), "/"+agents.AmpFile)
-	if out, err := exec.CommandContext(t.Context(), "cp", "-r", tree, filepath.Join(place.Bin, "amp")).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", tree, filepath.Join(place.Bin, "amp")).CombinedOutput(); err != nil {
 		t.Fatalf("cannot copy Amp to where the user may go: %v: %s", err, out)
 	}
 	m := agenttest.NewAmp(t)
