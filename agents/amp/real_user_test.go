@@ -32,7 +32,9 @@ func TestRealA08_AmpAsAnotherUser(t *testing.T) {
 	a := New(Options{
 		Locator: &agents.Locator{Flags: map[string]string{"amp": filepath.Join(place.Bin, "amp", agents.AmpFile)}},
 		User:    place.User, Delegate: place.Self(t, "delegate"),
-		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH"), "AMP_URL=" + m.URL(), "AMP_API_KEY=fake-key"} },
+		Environ: func() []string {
+			return []string{"PATH=" + os.Getenv("PATH"), "AMP_URL=" + m.URL(), "AMP_API_KEY=fake-key"}
+		},
 	})
 	c := openWith(t, a, agents.Start{SessionID: "s1", Directory: place.Dir, Env: map[string]string{"HOME": home}})
 	defer finish(t, c)
