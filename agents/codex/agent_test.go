@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,8 +29,11 @@ func fakeAgent(t *testing.T, mode string, environ ...string) *Agent {
 	a := New(Options{
 		Locator:  &agents.Locator{Flags: map[string]string{"codex": path}},
 		Environ:  func() []string { return environ },
-		StateDir: t.TempDir(), Grace: time.Hour, Silence: 300 * time.Millisecond,
+		StateDir: t.TempDir(), Grace: time.Hour,
 	})
+	if slices.Contains([]string{"deaf", "dead", "mute", "quiet"}, mode) {
+		a.o.Silence = 500 * time.Millisecond // elsewhere a busy machine may take its time
+	}
 	t.Cleanup(func() {
 		if err := a.Close(); err != nil {
 			t.Error(err)
@@ -183,7 +187,7 @@ func TestUserFilesChange(t *testing.T) {
 	user := t.TempDir()
 	write(t, filepath.Join(user, authFile), `{"auth_mode":"chatgpt","tokens":{"account_id":"a","access_token":"1"}}`)
 	a := fakeAgent(t, "", "CODEX_HOME="+user)
-	a.o.Recheck = 5 * time.Millisecond
+	a.o.Recheck, a.o.Silence = 5*time.Millisecond, time.Second
 	c := open(t, a, agents.Start{SessionID: "1"})
 	want(t, turnOf(t, c, "x"), `"completed"`)
 	write(t, filepath.Join(user, authFile), `{"auth_mode":"chatgpt","tokens":{"account_id":"a","access_token":"2"},"last_refresh":"now"}`)
@@ -235,6 +239,7 @@ func TestFingerprint(t *testing.T) {
 // live on.
 func TestOverdueTurn(t *testing.T) {
 	a := fakeAgent(t, "deaf")
+	a.o.Silence = 300 * time.Millisecond
 	c := open(t, a, agents.Start{SessionID: "1"})
 	want(t, turnOf(t, c, "x"), `"turn.ended"`, `"failed"`, `"timeout"`)
 	want(t, turnOf(t, c, "y"), `"turn.ended"`, `"failed"`, `"timeout"`)
@@ -246,6 +251,7 @@ func TestOverdueTurn(t *testing.T) {
 // A process that answers nothing at all is stopped.
 func TestDeadProcess(t *testing.T) {
 	a := fakeAgent(t, "dead")
+	a.o.Silence = 300 * time.Millisecond
 	c := open(t, a, agents.Start{SessionID: "1"})
 	send(t, c, textPrompt("x"))
 	want(t, ndjson(t, readUntil(t, c, protocol.TypeAgentExited, nil)), `"timeout"`, `"agent.exited"`)
@@ -260,6 +266,7 @@ func TestDeadProcess(t *testing.T) {
 // one.
 func TestSilentTurn(t *testing.T) {
 	a := fakeAgent(t, "mute")
+	a.o.Silence = 300 * time.Millisecond
 	c, other := open(t, a, agents.Start{SessionID: "1"}), open(t, a, agents.Start{SessionID: "2"})
 	send(t, c, textPrompt("hold"))
 	for _, c := range []agents.Conn{c, other} {
@@ -274,6 +281,7 @@ func TestSilentTurn(t *testing.T) {
 // A turn may be quiet for as long as it likes, if the process answers.
 func TestQuietTurn(t *testing.T) {
 	a := fakeAgent(t, "quiet")
+	a.o.Silence = time.Second
 	c := open(t, a, agents.Start{SessionID: "1"})
 	want(t, turnOf(t, c, "hold"), `"turn.ended","data":{"outcome":"completed"`)
 	if p := a.Info(t.Context()).Process; p.Restarts != 0 {
@@ -301,7 +309,6 @@ func TestSection4ConfigureIsChecked(t *testing.T) {
 // connection ends, and its thread can be opened again.
 func TestUnreadSession(t *testing.T) {
 	a := fakeAgent(t, "flood")
-	a.o.Silence = time.Minute // the flood takes its time
 	c, other := open(t, a, agents.Start{SessionID: "1"}), open(t, a, agents.Start{SessionID: "2"})
 	send(t, c, textPrompt("flood"))
 	want(t, turnOf(t, other, "x"), `"completed"`) // all that floods came before
