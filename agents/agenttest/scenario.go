@@ -37,6 +37,9 @@ type Scenario struct {
 	// Wants must fit events of the session, in this order, with any others
 	// between them.
 	Wants []Want
+	// Also must each fit an event, in any place. A decision is told when the
+	// agent has it, so what the agent makes of it may come before.
+	Also []Want
 	// Never must fit no event.
 	Never []Want
 	// ModelSaw are texts that must be in the body of a request to the model,

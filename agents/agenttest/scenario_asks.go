@@ -42,7 +42,8 @@ func permissionScenarios() []Scenario {
 		{
 			Name: "ask_allow", Proves: []string{"permissions"}, Scripts: oneCommand("allowed"),
 			Steps:    []Step{prompt("main"), awaitCommand(), {Kind: StepDecide, Decision: protocol.Allow}, awaitEnd(done)},
-			Wants:    []Want{asked(protocol.PermitCommand), decided(protocol.Allow), allowed, ended(done)},
+			Wants:    []Want{asked(protocol.PermitCommand), allowed, ended(done)},
+			Also:     []Want{decided(protocol.Allow)},
 			ModelSaw: []string{"wrote-allowed"},
 			After:    map[string]string{"allowed": "yes\n"},
 		},
@@ -50,10 +51,11 @@ func permissionScenarios() []Scenario {
 			Name: "ask_deny", Proves: []string{"permissions"}, Scripts: oneCommand("denied"),
 			Steps: []Step{prompt("main"), awaitCommand(), {Kind: StepDecide, Decision: protocol.Deny}, {Kind: StepAwait, Await: Want{Type: protocol.TypeTurnEnded}}},
 			Wants: []Want{
-				asked(protocol.PermitCommand), decided(protocol.Deny),
+				asked(protocol.PermitCommand),
 				called(protocol.ToolExecute, protocol.ItemDeclined),
 				{Type: protocol.TypeTurnEnded},
 			},
+			Also:  []Want{decided(protocol.Deny)},
 			After: map[string]string{"denied": ""},
 		},
 		{
@@ -63,7 +65,8 @@ func permissionScenarios() []Scenario {
 				{Kind: StepDecide, Decision: protocol.Deny, Message: "rather use the other folder"},
 				awaitEnd(done),
 			},
-			Wants:    []Want{decided(protocol.Deny), said("That was it."), ended(done)},
+			Wants:    []Want{said("That was it."), ended(done)},
+			Also:     []Want{decided(protocol.Deny)},
 			ModelSaw: []string{"rather use the other folder"},
 			After:    map[string]string{"denied": ""},
 		},
@@ -94,7 +97,8 @@ func permissionScenarios() []Scenario {
 				awaitEnd(done),
 			},
 			// The second call is not asked for: with one decision the turn ends.
-			Wants: []Want{decided(protocol.Allow), allowed, allowed, said("Twice."), ended(done)},
+			Wants: []Want{allowed, allowed, said("Twice."), ended(done)},
+			Also:  []Want{decided(protocol.Allow)},
 			After: map[string]string{"same": "yes\n"},
 		},
 	}
@@ -131,7 +135,8 @@ func questionScenarios() []Scenario {
 		{
 			Name: "plan_approved", Proves: []string{"plan_mode", "permissions"}, PlanMode: true, Scripts: approval,
 			Steps: []Step{prompt("main"), {Kind: StepAwait, Await: plan}, {Kind: StepDecide, Decision: protocol.Allow}, awaitEnd(done)},
-			Wants: []Want{plan, decided(protocol.Allow), said("The plan was decided."), ended(done)},
+			Wants: []Want{plan, said("The plan was decided."), ended(done)},
+			Also:  []Want{decided(protocol.Allow)},
 		},
 		{
 			Name: "plan_revised", Proves: []string{"plan_mode", "permissions", "deny_message"}, PlanMode: true, Scripts: approval,
@@ -141,7 +146,8 @@ func questionScenarios() []Scenario {
 				{Kind: StepDecide, Decision: protocol.Deny, Message: "look twice before acting"},
 				awaitEnd(done),
 			},
-			Wants:    []Want{plan, decided(protocol.Deny), said("The plan was decided."), ended(done)},
+			Wants:    []Want{plan, said("The plan was decided."), ended(done)},
+			Also:     []Want{decided(protocol.Deny)},
 			ModelSaw: []string{"look twice before acting"},
 		},
 	}

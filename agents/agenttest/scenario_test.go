@@ -50,7 +50,7 @@ func TestScenariosAreWhole(t *testing.T) {
 				t.Errorf("%s: there is no script %s", s.Name, step.Script)
 			}
 		}
-		wants := slices.Concat(s.Wants, s.Never)
+		wants := slices.Concat(s.Wants, s.Also, s.Never)
 		for _, step := range s.Steps {
 			if step.Kind == agenttest.StepAwait {
 				wants = append(wants, step.Await)

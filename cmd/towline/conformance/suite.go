@@ -43,6 +43,11 @@ func checkEvents(t agenttest.T, d *driver, s *agenttest.Scenario) {
 		}
 		at++
 	}
+	for _, w := range s.Also {
+		if !d.has(w) {
+			t.Errorf("there is no %s", w)
+		}
+	}
 	for _, w := range s.Never {
 		if d.has(w) {
 			t.Errorf("there is a %s", w)
