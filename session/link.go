@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -126,9 +125,6 @@ func (s *Session) pump(l *link) {
 		if len(reports) > 0 {
 			l.credits <- struct{}{}
 			s.inbox.put(func() { s.reported(l, reports) })
-			// The owner goes on at once; to look for more can wait, and
-			// another processor may do it.
-			runtime.Gosched()
 		}
 		if err != nil {
 			s.inbox.put(func() { s.linkEnded(l) })
