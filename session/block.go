@@ -24,23 +24,37 @@ type Block struct {
 	array       []byte // JSON array text
 	raw         []byte // JSON array text of native frames, null where there is none; or nil
 
-	elements func() ([][]byte, error) // the array's elements, cut on first use
-	packed   func() ([]byte, error)   // msgpack, transcoded on first use
-	items    func() (*Block, error)   // the items view
-	asks     func() (*Block, error)   // the asks view
-	withRaw  func() (*Block, error)   // events with their native frames
+	// Other forms of it, made on first use and kept.
+	cut                         lazy[[][]byte]
+	packed                      lazy[[]byte]
+	itemsView, asksView, framed lazy[*Block]
+}
+
+// lazy is a value that is made on first use.
+type lazy[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+// get returns the value, which f makes the first time.
+func (l *lazy[T]) get(f func() (T, error)) (T, error) {
+	l.once.Do(func() { l.value, l.err = f() })
+	return l.value, l.err
 }
 
 // newBlock wraps encoded events.
 func newBlock(first, last uint64, n int, array, raw []byte) *Block {
-	b := &Block{first: first, last: last, n: n, array: array, raw: raw}
-	b.elements = sync.OnceValues(func() ([][]byte, error) { return protocol.SplitArray(b.array) })
-	b.packed = sync.OnceValues(b.transcode)
-	b.items = sync.OnceValues(func() (*Block, error) { return b.filter(protocol.ViewItems) })
-	b.asks = sync.OnceValues(func() (*Block, error) { return b.filter(protocol.ViewAsks) })
-	b.withRaw = sync.OnceValues(b.joinRaw)
-	return b
+	return &Block{first: first, last: last, n: n, array: array, raw: raw}
 }
+
+// elements returns the array's elements.
+func (b *Block) elements() ([][]byte, error) {
+	return b.cut.get(func() ([][]byte, error) { return protocol.SplitArray(b.array) })
+}
+
+// withRaw returns the events with their native frames.
+func (b *Block) withRaw() (*Block, error) { return b.framed.get(b.joinRaw) }
 
 // blockOf wraps a chunk from the store.
 func blockOf(c store.Chunk) *Block {
@@ -67,7 +81,7 @@ func (b *Block) JSON() []byte { return b.array[1 : len(b.array)-1] }
 // Msgpack returns the events as msgpack maps one after the other, transcoded
 // on first use and kept. It must not be written to. An error means that stored
 // bytes are not what was once encoded.
-func (b *Block) Msgpack() ([]byte, error) { return b.packed() }
+func (b *Block) Msgpack() ([]byte, error) { return b.packed.get(b.transcode) }
 
 // Each calls f with the seq and the JSON object of each event, for SSE and
 // NDJSON, until f returns false.
@@ -107,9 +121,9 @@ func (b *Block) transcode() ([]byte, error) {
 func (b *Block) view(v protocol.View) (*Block, error) {
 	switch v {
 	case protocol.ViewItems:
-		return b.items()
+		return b.itemsView.get(func() (*Block, error) { return b.filter(protocol.ViewItems) })
 	case protocol.ViewAsks:
-		return b.asks()
+		return b.asksView.get(func() (*Block, error) { return b.filter(protocol.ViewAsks) })
 	default:
 		return b, nil
 	}
