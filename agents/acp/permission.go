@@ -3,6 +3,7 @@ package acp
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -97,18 +98,24 @@ func (a *ask) offerSession(tool *protocol.Tool, kind string, q *Quirks) {
 	case absent(tool.Input) || isEmpty(tool.Input):
 		return
 	default:
-		a.grant = strings.Join([]string{tool.Name, q.comparable(tool.Input), q.comparable(a.call.input)}, "\x00")
+		a.grant = tool.Name + "\x00" + q.comparable(a.call.input, tool.Input)
 	}
 	a.once = a.options[once].ID
 	a.options = append(a.options, protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow, Scope: protocol.ScopeSession, Label: label})
 	slices.SortStableFunc(a.options, func(a, b protocol.PermissionOption) int { return breadth(a) - breadth(b) })
 }
 
-// comparable writes an input so that inputs of like calls are equal.
-func (q *Quirks) comparable(input json.RawMessage) string {
-	var fields map[string]any
-	if json.Unmarshal(input, &fields) != nil {
-		return string(input)
+// comparable writes an input so that inputs of like calls are equal: what the
+// call was told so far, and what its permission shows, either of which may be a
+// part of it.
+func (q *Quirks) comparable(told, shown json.RawMessage) string {
+	fields := map[string]any{}
+	for _, input := range []json.RawMessage{told, shown} {
+		var more map[string]any
+		if !absent(input) && json.Unmarshal(input, &more) != nil {
+			return string(told) + "\x00" + string(shown)
+		}
+		maps.Copy(fields, more)
 	}
 	for _, name := range q.CallFields {
 		delete(fields, name)

@@ -207,6 +207,9 @@ func eachClaiming(t *testing.T, claim func(protocol.Capabilities) bool, test fun
 		if e, ok := Find(name); !ok || !claim(e.Capabilities) {
 			continue
 		}
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait for their agents most of the time
+			test(t, open(t))
+		})
 	}
 }

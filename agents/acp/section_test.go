@@ -342,6 +342,38 @@ func TestSection5_6SessionGrants(t *testing.T) {
 	}
 }
 
+// A call may have been told in part when its permission comes, and a permission
+// may show a part of its call: grants compare what is known of both.
+func TestSection5_6GrantsOfPartialInput(t *testing.T) {
+	ask := func(id int, call, input string) string {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"session/request_permission","params":{"sessionId":"s","toolCall":{"toolCallId":%q,"title":"x","kind":"execute","rawInput":%s},"options":[%s]}}`, id, call, input, usualOptions)
+	}
+	told := func(call, input string) string {
+		return up("tool_call", fmt.Sprintf(`"toolCallId":%q,"title":"x","kind":"execute","status":"in_progress","rawInput":%s`, call, input))
+	}
+	const whole, part, other = `{"command":"rm x","cwd":"/a"}`, `{"command":"rm x"}`, `{"command":"rm x","cwd":"/b"}`
+	for name, c := range map[string]struct {
+		told, shown string
+		covered     bool
+	}{
+		"told in part":  {part, whole, true},
+		"shown in part": {whole, part, true},
+		"told another":  {other, part, false},
+		"told nothing":  {`{}`, whole, true},
+		"knows less":    {part, part, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := running(t, Quirks{})
+			feed(t, tr, told("c", whole), ask(0, "c", whole))
+			give(t, tr, &agents.Decide{PermissionID: "0", Option: protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow}})
+			feed(t, tr, told("d", c.told))
+			if _, answer := sent(t, tr, ask(1, "d", c.shown)); strings.Contains(answer, `"optionId":"ok"`) != c.covered {
+				t.Errorf("answered %q", answer)
+			}
+		})
+	}
+}
+
 // Without a way to refuse once, a client must still be able to deny.
 func TestSection3NoReject(t *testing.T) {
 	tr := running(t, Quirks{})
