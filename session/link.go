@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -133,10 +134,14 @@ func (s *Session) pump(l *link) {
 	}
 }
 
-// reported takes reports; their credit comes back when they are stored.
+// reported takes reports; their credit comes back when they are stored. After
+// an exit nothing more goes to the agent: what comes now is for its next run.
 func (s *Session) reported(l *link, reports []agents.Report) {
 	for _, r := range reports {
 		s.ledger.report(r)
+		if s.link == l && slices.ContainsFunc(r.Events, isExit) {
+			s.closeLink()
+		}
 	}
 	if len(s.ledger.out.events) == 0 {
 		<-l.credits
@@ -146,6 +151,9 @@ func (s *Session) reported(l *link, reports []agents.Report) {
 		p.after = append(p.after, func(error) { <-l.credits })
 	})
 }
+
+// isExit tells the event that is the last one of an agent.
+func isExit(d protocol.Data) bool { return d.EventType() == protocol.TypeAgentExited }
 
 // send gives a command to the courier.
 func (s *Session) send(o outgoing) {

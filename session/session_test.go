@@ -164,6 +164,23 @@ func TestA01_ExitInTurn(t *testing.T) {
 	}
 }
 
+// A prompt that comes when the agent's end was told, but its connection has not
+// ended yet, goes to the next run of the agent and not to the one that is gone.
+func TestA01_PromptRightAfterTheExit(t *testing.T) {
+	b := newBench(t)
+	s, c := b.running()
+	c.say(&protocol.TurnEnded{Outcome: protocol.OutcomeCompleted}, &protocol.AgentExited{ExitCode: new(0)})
+	b.until(s, is(protocol.TypeAgentExited))
+	b.do(s, "c2", &protocol.Prompt{Text: "again"})
+	next := b.conn()
+	command[*agents.Prompt](b, next)
+	next.say(&protocol.TurnEnded{Outcome: protocol.OutcomeCompleted})
+	ended := last[*protocol.TurnEnded](t, b.until(s, nth(2, protocol.TypeTurnEnded)))
+	if ended.Outcome != protocol.OutcomeCompleted || len(c.commands) != 0 {
+		t.Errorf("ended as %+v, and the run that is gone got %d commands", ended, len(c.commands))
+	}
+}
+
 func TestOpenFails(t *testing.T) {
 	b := newBench(t)
 	b.agent.fail = protocol.Errorf(protocol.CodeAgentNotInstalled, "install it first")
