@@ -113,31 +113,29 @@ func (it *item) commandParts(n nativeItem, o *output) []protocol.Part {
 		part.Output = *n.Output
 		return []protocol.Part{part}
 	}
-	head, tail, found := split(*n.Output, told+shown)
-	if !found {
-		part.Output, part.Truncated = shown, true // the server kept too little to compare
-		return []protocol.Part{part}
-	}
+	// Codex skips pieces of what a command prints fast, and what it keeps of
+	// more than 1 MiB is too little to tell whether it did.
+	head, tail, exact := split(*n.Output, told+shown)
 	if tail != "" {
 		it.tail(tail, o)
 		shown += tail
 	}
 	if head == "" {
-		part.Output = shown
+		part.Output, part.Truncated = shown, !exact
 		return []protocol.Part{part}
 	}
 	it.delta(headIndex, head, o)
 	part.Output = head
-	return []protocol.Part{part, {Type: protocol.PartCommand, Output: shown}}
+	return []protocol.Part{part, {Type: protocol.PartCommand, Output: shown, Truncated: !exact}}
 }
 
 // probe is how much of a long output is compared to find its place.
 const probe = 4 << 10
 
 // split finds what was streamed in the whole output: what stands before it,
-// and what comes after. The whole is cut in the middle beyond 1 MiB, so only
-// the begin of what was streamed needs to be in it.
-func split(whole, shown string) (head, tail string, found bool) {
+// and what comes after. The whole is cut in the middle beyond 1 MiB, and what
+// was streamed may have holes: then only what stands before its begin is found.
+func split(whole, shown string) (head, tail string, exact bool) {
 	if head, ok := strings.CutSuffix(whole, shown); ok {
 		return head, "", true
 	}
@@ -151,7 +149,7 @@ func split(whole, shown string) (head, tail string, found bool) {
 	if at = strings.Index(whole, shown[:probe]); at < 0 {
 		return "", "", false
 	}
-	return whole[:at], "", true
+	return whole[:at], "", false
 }
 
 // toldOutput is the output that items before this one have told: of a command

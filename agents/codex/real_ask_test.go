@@ -226,10 +226,11 @@ func TestRealSection7OutputIsWhole(t *testing.T) {
 }
 
 // Section 7: output beyond 1 MiB is capped in the middle at its end, and was
-// streamed whole; what is no UTF-8 is replaced.
+// streamed whole; what is no UTF-8 is replaced. Where Codex itself loses the
+// beginning, which on a busy machine is more than 150 ms of it, it is said.
 func TestRealSection7LargeOutput(t *testing.T) {
 	a, m, home := realCodex(t, "", nil)
-	s := m.On("print", agenttest.Play(run("sleep 0.3; yes 0123456789 | head -n 300000; printf 'end \\377\\n'")), agenttest.Play(agenttest.Say("Printed.")))
+	s := m.On("print", agenttest.Play(run("sleep 0.3; seq 100001 600000; printf 'end \\377\\n'")), agenttest.Play(agenttest.Say("Printed.")))
 	c := open(t, a, agents.Start{SessionID: "s", Directory: home.Dir, PermissionMode: "bypass"})
 	streamed := 0
 	var whole protocol.Item
@@ -246,11 +247,13 @@ func TestRealSection7LargeOutput(t *testing.T) {
 			}
 		}
 	})
-	output := ""
+	const all = 500_000*len("100001\n") + len("end \uFFFD\n")
+	output, said := "", false
 	for _, p := range whole.Content {
 		output += p.Output
+		said = said || p.Truncated
 	}
-	if len(output) != streamed || streamed < 3_000_000 || !strings.HasSuffix(output, "end \uFFFD\n") || whole.Status != protocol.ItemDone {
+	if len(output) != streamed || streamed != all && !said || !strings.HasSuffix(output, "end \uFFFD\n") || whole.Status != protocol.ItemDone {
 		t.Errorf("streamed %d bytes, completed %s with %d that end with %q", streamed, whole.Status, len(output), output[max(0, len(output)-20):])
 	}
 }

@@ -345,14 +345,16 @@ func TestSection7MissingHead(t *testing.T) {
 		deltas []string
 		whole  string
 		texts  []string // of the completed item
-		cut    bool
+		cut    bool     // whether the last text is said to be cut
 	}{
 		"no deltas":       {nil, "oops\n", []string{"oops\n"}, false},
 		"head missing":    {[]string{"line 2\n", "line 3\n"}, "line 1\nline 2\nline 3\n", []string{"line 1\n", "line 2\nline 3\n"}, false},
 		"nothing missing": {[]string{"a", "b"}, "ab", []string{"ab"}, false},
 		"tail missing":    {[]string{"a"}, "ab", []string{"ab"}, false},
 		"both missing":    {[]string{"b"}, "abc", []string{"a", "bc"}, false},
-		"capped":          {[]string{long, long}, "head" + long + "...", []string{"head", long + long}, false},
+		"capped":          {[]string{long, long}, "head" + long + "...", []string{"head", long + long}, true},
+		"piece missing":   {[]string{long, "end"}, "head" + long + "piece" + "end", []string{"head", long + "end"}, true},
+		"piece of all":    {[]string{long, "end"}, long + "piece" + "end", []string{long + "end"}, true},
 		"unlike":          {[]string{"\uFFFD"}, "other", []string{"\uFFFD"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -379,8 +381,8 @@ func TestSection7MissingHead(t *testing.T) {
 			for _, p := range item.Content {
 				texts = append(texts, p.Output)
 			}
-			if strings.Join(texts, "|") != strings.Join(c.texts, "|") || item.Content[0].Truncated != c.cut {
-				t.Errorf("got %q", texts)
+			if strings.Join(texts, "|") != strings.Join(c.texts, "|") || item.Content[len(texts)-1].Truncated != c.cut {
+				t.Errorf("got %q, cut: %v", texts, item.Content[len(texts)-1].Truncated)
 			}
 		})
 	}
