@@ -132,3 +132,14 @@ func matchesAny(patterns []string, name string) bool {
 		return p == name
 	})
 }
+
+// Variable returns the value of a variable in an environment as os.Environ
+// returns it; empty if it is not set.
+func Variable(environ []string, name string) string {
+	for _, entry := range environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

@@ -45,6 +45,15 @@ type Executable struct {
 	Version string
 }
 
+// FindExecutable finds by the locator; by a nil one on the PATH of environ
+// alone. See Find.
+func FindExecutable(l *Locator, environ []string, agent, file string) (Executable, error) {
+	if l == nil {
+		l = &Locator{Path: Variable(environ, "PATH")}
+	}
+	return l.Find(agent, file)
+}
+
 // Find returns the executable of an agent. File is its place inside a version
 // in the agents folder, and its base name is what PATH is searched for. The
 // error is a *protocol.Error agent_not_installed.

@@ -86,7 +86,7 @@ func (u *User) Environ(server []string) []string {
 	if u == nil {
 		return server
 	}
-	own := filepath.Clean(lookupVariable(server, "HOME"))
+	own := filepath.Clean(Variable(server, "HOME"))
 	env := make([]string, 0, len(server)+3)
 	for _, entry := range server {
 		name, value, _ := strings.Cut(entry, "=")
@@ -98,16 +98,6 @@ func (u *User) Environ(server []string) []string {
 		}
 	}
 	return append(env, "HOME="+u.home, "USER="+u.name, "LOGNAME="+u.name)
-}
-
-// lookupVariable returns the value of a variable in a list of name=value.
-func lookupVariable(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 // isBelow tells whether a path is a folder or lies in it.

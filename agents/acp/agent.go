@@ -140,11 +140,7 @@ func (a *Agent) find() (agents.Executable, error) {
 	if strings.ContainsRune(command, filepath.Separator) {
 		return agents.Locator{Flags: map[string]string{a.Name(): command}}.Find(a.Name(), command)
 	}
-	l := a.o.Locator
-	if l == nil {
-		l = &agents.Locator{Path: lookup(a.o.Environ(), "PATH")}
-	}
-	return l.Find(a.Name(), a.file())
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), a.Name(), a.file())
 }
 
 // credentials tells whether the agent will find a key or a login. It looks for
@@ -156,12 +152,12 @@ func (a *Agent) credentials() string {
 	}
 	environ := a.o.Environ()
 	for _, name := range e.Keys {
-		if lookup(environ, name) != "" {
+		if agents.Variable(environ, name) != "" {
 			return "found"
 		}
 	}
 	for _, file := range e.Logins {
-		if info, err := os.Stat(filepath.Join(lookup(environ, "HOME"), file)); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(filepath.Join(agents.Variable(environ, "HOME"), file)); err == nil && info.Mode().IsRegular() {
 			return "found"
 		}
 	}
@@ -257,18 +253,8 @@ func (a *Agent) environment(session map[string]string) []string {
 func (a *Agent) auth(session map[string]string) string {
 	environ := a.o.Environ()
 	for _, name := range slices.Sorted(maps.Keys(a.o.Entry.Auth)) {
-		if session[name] != "" || lookup(environ, name) != "" {
+		if session[name] != "" || agents.Variable(environ, name) != "" {
 			return a.o.Entry.Auth[name]
-		}
-	}
-	return ""
-}
-
-// lookup returns the value of a variable in a list of name=value.
-func lookup(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
 		}
 	}
 	return ""

@@ -92,10 +92,7 @@ func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	if a.o.Locator != nil {
-		return a.o.Locator.Find(name, agents.AmpFile)
-	}
-	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, agents.AmpFile)
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, agents.AmpFile)
 }
 
 // version finds out the executable's version: the first generation's stands in

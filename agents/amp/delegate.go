@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+
+	"github.com/towline-dev/towline/agents"
 )
 
 // DelegateName is the name of the program that Amp runs to ask: a link to the
@@ -55,7 +57,7 @@ func askServer(environ []string, in io.Reader) (bridgeAnswer, error) {
 	if err != nil || !json.Valid(input) {
 		return bridgeAnswer{}, errors.New("the tool's input could not be read")
 	}
-	socket := lookup(environ, variableSocket)
+	socket := agents.Variable(environ, variableSocket)
 	if socket == "" {
 		return bridgeAnswer{}, errors.New("this program was not started by Amp under Towline")
 	}
@@ -65,8 +67,8 @@ func askServer(environ []string, in io.Reader) (bridgeAnswer, error) {
 	}
 	defer func() { _ = c.Close() }()
 	line := encode(bridgeRequest{
-		Capability: lookup(environ, variableCapability), Thread: lookup(environ, "AMP_THREAD_ID"),
-		Tool: lookup(environ, "AGENT_TOOL_NAME"), ToolUseID: lookup(environ, "AGENT_TOOL_USE_ID"), Input: input,
+		Capability: agents.Variable(environ, variableCapability), Thread: agents.Variable(environ, "AMP_THREAD_ID"),
+		Tool: agents.Variable(environ, "AGENT_TOOL_NAME"), ToolUseID: agents.Variable(environ, "AGENT_TOOL_USE_ID"), Input: input,
 	})
 	if _, err := c.Write(append(line, '\n')); err != nil {
 		return bridgeAnswer{}, errors.New("the server did not listen")

@@ -3,7 +3,6 @@ package amp
 import (
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/towline-dev/towline/agents"
 )
@@ -17,21 +16,11 @@ func environment(server []string, session map[string]string, b *bridge, f *sideF
 	}.Build(server)
 }
 
-// lookup returns the value of a variable in a list of name=value.
-func lookup(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 // userSettings is where the user's own settings file is.
 func userSettings(environ []string) string {
-	dir := lookup(environ, "XDG_CONFIG_HOME")
+	dir := agents.Variable(environ, "XDG_CONFIG_HOME")
 	if dir == "" {
-		dir = filepath.Join(lookup(environ, "HOME"), ".config")
+		dir = filepath.Join(agents.Variable(environ, "HOME"), ".config")
 	}
 	return filepath.Join(dir, "amp", "settings.json")
 }
@@ -39,10 +28,10 @@ func userSettings(environ []string) string {
 // credentials tells whether Amp will find a key. A login may be in the
 // system's keychain, which is not asked.
 func credentials(environ []string) string {
-	if lookup(environ, "AMP_API_KEY") != "" {
+	if agents.Variable(environ, "AMP_API_KEY") != "" {
 		return "found"
 	}
-	file := filepath.Join(lookup(environ, "HOME"), ".local", "share", "amp", "secrets.json")
+	file := filepath.Join(agents.Variable(environ, "HOME"), ".local", "share", "amp", "secrets.json")
 	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 		return "found"
 	}

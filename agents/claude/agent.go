@@ -115,10 +115,7 @@ func (a *Agent) installable() bool {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	if a.o.Locator != nil {
-		return a.o.Locator.Find(name, file)
-	}
-	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, file)
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, file)
 }
 
 // version asks the executable for its version; empty if it tells none that can

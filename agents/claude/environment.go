@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
@@ -31,21 +30,11 @@ func environment(server []string, session map[string]string) []string {
 	}}.Build(server)
 }
 
-// lookup returns the value of a variable in a list of name=value.
-func lookup(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 // checkBypass refuses bypassPermissions where the CLI would end at once: as
 // root it wants to be told that it is in a sandbox (section 2). Only the
 // operator can say so, not a client.
 func checkBypass(mode string, root bool, server []string) error {
-	if mode != modeBypass || !root || lookup(server, "IS_SANDBOX") == "1" {
+	if mode != modeBypass || !root || agents.Variable(server, "IS_SANDBOX") == "1" {
 		return nil
 	}
 	return protocol.Errorf(protocol.CodeModeNotSupported,
@@ -56,13 +45,13 @@ func checkBypass(mode string, root bool, server []string) error {
 // the names alone.
 func credentials(environ []string) string {
 	for _, name := range []string{"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX"} {
-		if lookup(environ, name) != "" {
+		if agents.Variable(environ, name) != "" {
 			return "found"
 		}
 	}
-	dir := lookup(environ, "CLAUDE_CONFIG_DIR")
+	dir := agents.Variable(environ, "CLAUDE_CONFIG_DIR")
 	if dir == "" {
-		dir = filepath.Join(lookup(environ, "HOME"), ".claude")
+		dir = filepath.Join(agents.Variable(environ, "HOME"), ".claude")
 	}
 	if info, err := os.Stat(filepath.Join(dir, ".credentials.json")); err == nil && info.Mode().IsRegular() {
 		return "found"

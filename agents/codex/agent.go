@@ -133,10 +133,7 @@ func (a *Agent) installable() bool {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	if a.o.Locator != nil {
-		return a.o.Locator.Find(name, agents.CodexFile())
-	}
-	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, agents.CodexFile())
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, agents.CodexFile())
 }
 
 // version asks the executable for its version; empty if it tells none that can

@@ -26,7 +26,7 @@ func environment(server []string, home string, config []byte) []string {
 		pass = append(slices.Clip(pass), string(m[1]))
 	}
 	set := map[string]string{"CODEX_HOME": home}
-	if lookup(server, "RUST_LOG") == "" {
+	if agents.Variable(server, "RUST_LOG") == "" {
 		set["RUST_LOG"] = "warn"
 	}
 	return agents.Environment{Pass: pass, Set: set}.Build(server)
@@ -44,22 +44,12 @@ func checkEnv(env map[string]string) error {
 	return nil
 }
 
-// lookup returns the value of a variable in a list of name=value.
-func lookup(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 // userHome is the user's own CODEX_HOME; empty if there is no home folder.
 func userHome(environ []string) string {
-	if dir := lookup(environ, "CODEX_HOME"); dir != "" {
+	if dir := agents.Variable(environ, "CODEX_HOME"); dir != "" {
 		return dir
 	}
-	if home := lookup(environ, "HOME"); home != "" {
+	if home := agents.Variable(environ, "HOME"); home != "" {
 		return filepath.Join(home, ".codex")
 	}
 	return ""
@@ -79,7 +69,7 @@ func credentials(environ []string) string {
 	if config, err := os.ReadFile(filepath.Join(dir, configFile)); dir != "" && err == nil && ownProvider.Match(config) {
 		return "unknown"
 	}
-	if lookup(environ, "CODEX_API_KEY") != "" {
+	if agents.Variable(environ, "CODEX_API_KEY") != "" {
 		return "found"
 	}
 	return "missing"

@@ -142,11 +142,7 @@ func (a *Agent) installable() bool {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	if a.o.Locator != nil {
-		return a.o.Locator.Find(name, file)
-	}
-	path, _ := lookup(a.o.Environ(), "PATH")
-	return agents.Locator{Path: path}.Find(name, file)
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, file)
 }
 
 // version asks the executable for its version, unless the agents folder tells

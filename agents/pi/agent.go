@@ -101,10 +101,7 @@ func (a *Agent) Info(context.Context) protocol.AgentInfo {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	if a.o.Locator != nil {
-		return a.o.Locator.Find(name, agents.PiFile)
-	}
-	return agents.Locator{Path: lookup(a.o.Environ(), "PATH")}.Find(name, agents.PiFile)
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, agents.PiFile)
 }
 
 // knownModels are those that the last session listed; before, those of the

@@ -29,16 +29,6 @@ func environment(server []string, session map[string]string) []string {
 	}.Build(server)
 }
 
-// lookup returns the value of a variable in a list of name=value.
-func lookup(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
 // credentials tells whether Pi will find a key or a login. It looks for the
 // names alone.
 func credentials(environ []string) string {
@@ -62,10 +52,10 @@ func credentials(environ []string) string {
 
 // configDir is where Pi keeps its configuration.
 func configDir(environ []string) string {
-	if dir := lookup(environ, "PI_CODING_AGENT_DIR"); dir != "" {
+	if dir := agents.Variable(environ, "PI_CODING_AGENT_DIR"); dir != "" {
 		return dir
 	}
-	return filepath.Join(lookup(environ, "HOME"), ".pi", "agent")
+	return filepath.Join(agents.Variable(environ, "HOME"), ".pi", "agent")
 }
 
 // configuredModels are the models of the user's own providers (section 1). A

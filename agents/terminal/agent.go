@@ -137,7 +137,7 @@ func (a *Agent) command() []string {
 	if len(a.o.Command) > 0 {
 		return a.o.Command
 	}
-	if shell := lookup(a.o.Environ(), "SHELL"); filepath.IsAbs(shell) {
+	if shell := agents.Variable(a.o.Environ(), "SHELL"); filepath.IsAbs(shell) {
 		return []string{shell}
 	}
 	return []string{defaultShell}
@@ -148,7 +148,7 @@ func (a *Agent) find() (agents.Executable, error) {
 	program := a.command()[0]
 	find := a.o.find
 	if find == nil {
-		l := agents.Locator{Path: lookup(a.o.Environ(), "PATH")}
+		l := agents.Locator{Path: agents.Variable(a.o.Environ(), "PATH")}
 		if strings.ContainsRune(program, filepath.Separator) {
 			l = agents.Locator{Flags: map[string]string{a.o.Name: program}}
 		}

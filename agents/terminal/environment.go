@@ -1,8 +1,6 @@
 package terminal
 
 import (
-	"strings"
-
 	"github.com/towline-dev/towline/agents"
 )
 
@@ -12,14 +10,4 @@ func environment(program string, server []string, session map[string]string) []s
 	return agents.Environment{Pass: habitsOf(program).pass, Session: session, Set: map[string]string{
 		"TERM": "xterm-256color", "COLORTERM": "truecolor",
 	}}.Build(server)
-}
-
-// lookup returns the value of a variable in a list of name=value.
-func lookup(environ []string, name string) string {
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"os"
 	"testing"
 
 	"github.com/rs/zerolog"
+	"github.com/towline-dev/towline/agents/agenttest/optional"
 )
 
 // with another user for agents, those that cannot run as one are not
 // offered, and all others are.
 func TestA08_AgentsOfAnotherUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can run agents as another user")
-	}
+	optional.Root(t)
 	r, err := newRegistry(&terminal{env: []string{"PATH=/usr/bin:/bin"}}, &serveOptions{AgentUser: "nobody"}, t.TempDir(), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
