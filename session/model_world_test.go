@@ -113,7 +113,13 @@ func (w *world) hear(s *Session, sent *sentCommand) {
 	again := sent.acked
 	w.mu.Unlock()
 	r, err := s.Do(w.ctx, protocol.ClientFrame{ID: sent.id, Command: sent.command}, protocol.Actor{Kind: "client", ClientID: "model"})
-	if err != nil || !r.OK {
+	if err != nil {
+		return
+	}
+	if !r.OK {
+		if again && r.Error.Code != protocol.CodeDraining && r.Error.Code != protocol.CodeStoreFailed {
+			w.faultf("command %s was acknowledged and, sent again, refused: %v", sent.id, r.Error)
+		}
 		return
 	}
 	w.mu.Lock()
