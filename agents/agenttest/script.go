@@ -174,6 +174,9 @@ func (s *Script) Requests() []*Request {
 // machine an agent may take half of it to start.
 const waitLimit = time.Minute
 
+// Held is closed when a stream waits at a Hold.
+func (s *Script) Held() <-chan struct{} { return s.held }
+
 // WaitHeld returns when a stream waits at a Hold; it fails the test after
 // a minute.
 func (s *Script) WaitHeld(t T) {

@@ -75,7 +75,7 @@ func (d *driver) step(s *agenttest.Step) {
 	case agenttest.StepAwait:
 		d.Await(s.Await)
 	case agenttest.StepAwaitHeld:
-		d.scripts[s.Script].WaitHeld(d.t)
+		d.AwaitHeld(d.scripts[s.Script])
 	case agenttest.StepAwaitAborted:
 		d.scripts[s.Script].WaitAborted(d.t)
 	case agenttest.StepRelease:

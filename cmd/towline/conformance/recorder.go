@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/towline-dev/towline/agents/agenttest"
@@ -66,16 +67,24 @@ func record(t agenttest.T, c *clientlib.Client, session string, o clientlib.Atta
 // next reads one event; the stream's end, a gap or the limit ends the test.
 func (r *Recorder) next(want string) {
 	r.t.Helper()
+	r.nextBefore(r.t.Context(), want)
+}
+
+// nextBefore is next, but it tells false, and reads nothing, if ctx ends first.
+func (r *Recorder) nextBefore(ctx context.Context, want string) bool {
+	r.t.Helper()
 	limit := waitLimit
 	if r.Check.AtRest() {
 		limit = restLimit
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), limit)
+	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	e, err := r.Next(ctx)
+	e, err := r.Next(timed)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil && r.t.Context().Err() == nil:
+		return false
+	case timed.Err() != nil && r.t.Context().Err() == nil:
 		r.t.Fatalf("there came no %s, and nothing else for %v", want, limit)
 	default:
 		r.t.Fatalf("waiting for %s: %v", want, err)
@@ -85,6 +94,7 @@ func (r *Recorder) next(want string) {
 	if r.OnEvent != nil {
 		r.OnEvent(e)
 	}
+	return true
 }
 
 // failure is why the last turn that ended failed; empty if it did not.
@@ -101,10 +111,11 @@ func (r *Recorder) failure() string {
 }
 
 // Await returns the first event that fits beyond those that were waited for. A
-// turn that ends in another way than the one that is waited for is a fault, if
-// no other turn follows.
+// turn that ends while its end in another way is waited for, or an ask of it,
+// is a fault, if no other turn follows.
 func (r *Recorder) Await(w agenttest.Want) protocol.Event {
 	r.t.Helper()
+	ofTurn := w.Type == protocol.TypeTurnEnded || w.Type == protocol.TypePermissionRequested || w.Type == protocol.TypeQuestionRequested
 	for {
 		for r.waited < len(r.Events) {
 			e := r.Events[r.waited]
@@ -112,11 +123,41 @@ func (r *Recorder) Await(w agenttest.Want) protocol.Event {
 			if fits(w, e) {
 				return e
 			}
-			if d, is := e.Data.(*protocol.TurnEnded); is && w.Type == protocol.TypeTurnEnded && r.waited == len(r.Events) && r.Check.AtRest() {
-				r.t.Fatalf("waiting for %s: the turn ended as %s%s", w, d.Outcome, r.failure())
+			if ofTurn && r.waited == len(r.Events) {
+				r.goesOn(w.String())
 			}
 		}
 		r.next(w.String())
+	}
+}
+
+// AwaitHeld waits until a stream of the script is at its hold. It reads what
+// comes meanwhile: a turn that ends before is a fault, if no other follows.
+func (r *Recorder) AwaitHeld(s *agenttest.Script) {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.t.Context())
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		defer cancel()
+		select {
+		case <-s.Held():
+		case <-ctx.Done():
+		}
+	})
+	defer watch.Wait()
+	defer cancel()
+	want := "request that comes to the hold of " + s.Marker()
+	for r.nextBefore(ctx, want) {
+		r.goesOn(want)
+	}
+}
+
+// goesOn ends the test if the newest event is the end of a turn that no other
+// follows, so that what is wanted cannot come.
+func (r *Recorder) goesOn(want string) {
+	r.t.Helper()
+	if d, is := r.Events[len(r.Events)-1].Data.(*protocol.TurnEnded); is && r.Check.AtRest() {
+		r.t.Fatalf("waiting for %s: the turn ended as %s%s", want, d.Outcome, r.failure())
 	}
 }
 
