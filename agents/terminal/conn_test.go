@@ -15,7 +15,10 @@ import (
 	"github.com/towline-dev/towline/testdata/leak"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) {
+	playOrRecord() // as a program on a terminal
+	leak.Main(m)
+}
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second

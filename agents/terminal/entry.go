@@ -19,8 +19,7 @@ type Entry struct {
 
 // Entries are the programs that are ready to use. What else is known of each
 // is in the table of habits. Bash, claude and codex are proven with the real
-// program; aider is known by its name, its Python package and the variables
-// that its documentation tells.
+// program; aider, which is a Python package, with a recording of the real one.
 func Entries() []Entry {
 	return []Entry{
 		{Name: "bash", Command: []string{"bash", "-i"}},

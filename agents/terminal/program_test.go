@@ -39,17 +39,33 @@ IFS= read -rsd \\ -p $'\e]11;?\a' colour; printf 'background %q\r\n' "$colour"`)
 // shows waits until the screen holds a text, and returns the screen.
 func (p *opened) shows(text string) protocol.Screen {
 	p.t.Helper()
+	return p.awaits(text, func(s protocol.Screen) bool { return strings.Contains(strings.Join(s.Lines, "\n"), text) })
+}
+
+// asks waits until the cursor is in a line that holds a prompt and nothing
+// else.
+func (p *opened) asks(prompt string) {
+	p.t.Helper()
+	p.awaits("the prompt "+prompt, func(s protocol.Screen) bool {
+		row := s.CursorRow
+		return row >= 0 && row < len(s.Lines) && strings.TrimSpace(s.Lines[row]) == prompt
+	})
+}
+
+// awaits waits until the screen is as wanted, and returns it.
+func (p *opened) awaits(what string, wanted func(protocol.Screen) bool) protocol.Screen {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	for {
 		s := p.live.Snapshot().Screen
-		if strings.Contains(strings.Join(s.Lines, "\n"), text) {
+		if wanted(s) {
 			return s
 		}
 		at := p.at.Offset
 		for p.at.Offset == at {
 			if _, err := p.live.Next(ctx, &p.at); err != nil {
-				p.t.Fatalf("the screen never showed %q: %v\n%s", text, err, strings.Join(s.Lines, "\n"))
+				p.t.Fatalf("the screen never showed %q: %v\n%s", what, err, strings.Join(s.Lines, "\n"))
 			}
 		}
 	}

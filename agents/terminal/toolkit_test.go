@@ -31,7 +31,7 @@ while True:
 `
 
 // Python's prompt_toolkit draws the interface of aider and of many programs
-// like it; aider itself is a package that test machines cannot get.
+// like it. This one runs, where aider is played by its recording.
 func TestPromptToolkit(t *testing.T) {
 	t.Parallel()
 	python := "/usr/bin/python3" // the system's, which has the library as a package of the system
