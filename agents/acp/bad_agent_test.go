@@ -3,6 +3,8 @@ package acp
 import (
 	"context"
 	"encoding/json"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,13 +13,26 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
-// An agent that cannot work must be told of within 250 ms on a quiet machine;
-// the bar, which fails the test, is a second: the race
-// detector and twenty megabytes through a pipe take their part.
-const (
-	aim      = 250 * time.Millisecond
-	promptly = time.Second
-)
+// inTime fails the test if an agent that cannot work is told of later than
+// after 250 ms each of five times. A busy machine spoils some of them; a wait of
+// ours would spoil all. The race detector looks at each of 20 million bytes
+// several times, so that under it 750 ms do; this test runs without it as well.
+func inTime(t *testing.T, do func() time.Duration) {
+	t.Helper()
+	promptly := 250 * time.Millisecond
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		promptly *= 3
+	}
+	var took []time.Duration
+	for range 5 {
+		took = append(took, do())
+		if took[len(took)-1] <= promptly {
+			t.Logf("it took %v", took)
+			return
+		}
+	}
+	t.Errorf("it took %v, each time more than %v", took, promptly)
+}
 
 // openScript opens an agent that is a shell script.
 func openScript(t *testing.T, ctx context.Context, script string) (agents.Conn, error) {
@@ -48,33 +63,20 @@ func TestNotAnAgent(t *testing.T) {
 		"long line":          {`echo oops >&2; head -c 20971520 /dev/zero | tr '\0' x; echo; exec tail -f /dev/null`, "no message of its protocol"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			begin := time.Now()
-			conn, err := openScript(t, t.Context(), c.script)
-			took := time.Since(begin)
-			if conn != nil || protocol.CodeOf(err) != protocol.CodeAgentStartFailed || !strings.Contains(err.Error(), c.says) {
-				t.Fatalf("got %v, want agent_start_failed with %q", err, c.says)
-			}
-			if details, _ := json.Marshal(protocol.AsError(err).Details); !strings.Contains(string(details), `"oops"`) {
-				t.Errorf("the details are %s", details)
-			}
-			if limit := patience(promptly); took > limit {
-				t.Errorf("it took %v, more than %v", took, limit)
-			}
-			t.Logf("it took %v; the aim is %v", took, aim)
+			inTime(t, func() time.Duration {
+				begin := time.Now()
+				conn, err := openScript(t, t.Context(), c.script)
+				took := time.Since(begin)
+				if conn != nil || protocol.CodeOf(err) != protocol.CodeAgentStartFailed || !strings.Contains(err.Error(), c.says) {
+					t.Fatalf("got %v, want agent_start_failed with %q", err, c.says)
+				}
+				if details, _ := json.Marshal(protocol.AsError(err).Details); !strings.Contains(string(details), `"oops"`) {
+					t.Errorf("the details are %s", details)
+				}
+				return took
+			})
 		})
 	}
-}
-
-// patience stretches a limit where the machine is slow by itself: by what it
-// takes, several times, to make a long line and throw it away.
-func patience(limit time.Duration) time.Duration {
-	begin := time.Now()
-	script := `head -c 20971520 /dev/zero | tr '\0' x >/dev/null`
-	if p, err := agents.StartProcess(agents.ProcessOptions{Path: "/bin/sh", Args: []string{"-c", script}, Dir: "/"}); err == nil {
-		p.Wait()
-		<-p.Gone()
-	}
-	return limit + 8*time.Since(begin)
 }
 
 // An agent that never answers is given up with the context.
@@ -129,9 +131,9 @@ func TestBadFramesInASession(t *testing.T) {
 
 // An agent that dies in a turn is told of with its last words.
 func TestDiesInATurn(t *testing.T) {
-	begin := time.Now()
-	want(t, promptScript(t, `echo last words >&2; exit 7`, protocol.TypeAgentExited), `"exit_code":7`, "last words")
-	if took := time.Since(begin); took > patience(promptly) {
-		t.Errorf("it took %v", took)
-	}
+	inTime(t, func() time.Duration {
+		begin := time.Now()
+		want(t, promptScript(t, `echo last words >&2; exit 7`, protocol.TypeAgentExited), `"exit_code":7`, "last words")
+		return time.Since(begin)
+	})
 }
