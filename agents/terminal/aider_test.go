@@ -52,6 +52,9 @@ func TestAiderInterface(t *testing.T) {
 	if err := p.prompt("Make it. " + made.Marker()); err != nil {
 		t.Fatal(err)
 	}
+	if n := next[*protocol.Notice](p); n.Code != "bell" {
+		t.Errorf("told %+v, want that it asks", n)
+	}
 	p.tells("Create new file?")
 	if _, err := os.Stat(filepath.Join(dir, "made.txt")); err == nil {
 		t.Error("the file was written before a person said so")
@@ -122,7 +125,7 @@ func openAider(t *testing.T, dir, model string) *opened {
 				"PATH=/usr/bin:/bin", "HOME=" + home, "LANG=C.UTF-8",
 				"OPENAI_API_BASE=" + model + "/v1", "OPENAI_API_KEY=fake-key", "AIDER_MODEL=openai/fake-model", "AIDER_MAP_TOKENS=0",
 				"AIDER_GIT=false", "AIDER_GITIGNORE=false", "AIDER_CHECK_UPDATE=false", "AIDER_ANALYTICS_DISABLE=true", "AIDER_ANALYTICS=false",
-				"AIDER_SHOW_RELEASE_NOTES=false", "AIDER_SHOW_MODEL_WARNINGS=false", "AIDER_CHECK_MODEL_ACCEPTS_SETTINGS=false",
+				"AIDER_SHOW_RELEASE_NOTES=false", "AIDER_SHOW_MODEL_WARNINGS=false", "AIDER_NOTIFICATIONS=true", "AIDER_CHECK_MODEL_ACCEPTS_SETTINGS=false",
 			}
 		},
 	}, path)

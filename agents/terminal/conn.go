@@ -328,12 +328,15 @@ func (c *Conn) screenLocked(now time.Time) []protocol.Data {
 }
 
 // notesLocked tells what the program wants a person to know, such as that it
-// waits for an answer.
+// waits for an answer. A bell says no more than that it wants to be looked at.
 func (c *Conn) notesLocked() (events []protocol.Data) {
 	for _, note := range c.screen.sequences.notes {
 		events = append(events, &protocol.Notice{Level: "info", Code: "notification", Message: note})
 	}
-	c.screen.sequences.notes = nil
+	if c.screen.sequences.rang {
+		events = append(events, &protocol.Notice{Level: "info", Code: "bell", Message: "the program rang the terminal's bell"})
+	}
+	c.screen.sequences.notes, c.screen.sequences.rang = nil, false
 	return events
 }
 

@@ -88,6 +88,12 @@ func TestScreen_TakesNotifications(t *testing.T) {
 	if got := strings.Join(s.sequences.notes, "|"); got != "build|Codex: needs you|one|two" {
 		t.Errorf("notes %q", got)
 	}
+	if s.sequences.rang {
+		t.Error("the end of a notification rang the bell")
+	}
+	if s.write([]byte("done\x07")); !s.sequences.rang {
+		t.Error("the bell did not ring")
+	}
 }
 
 // panicking is an emulator that fails at every write.

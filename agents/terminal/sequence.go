@@ -29,12 +29,15 @@ type sequences struct {
 	// notes are the notifications that the program asked its terminal to show
 	// since they were last taken.
 	notes []string
+	// rang: the program rang the bell since the notes were last taken.
+	rang bool
 	// said is what the terminal answers.
 	said []byte
 }
 
 const (
-	esc = 0x1b
+	esc  = 0x1b
+	bell = 0x07
 	// maxSequence is how long a control sequence may be; the emulator cuts at
 	// 256 bytes.
 	maxSequence = 128
@@ -72,9 +75,9 @@ func (s *sequences) clean(p []byte) []byte {
 		if n < 0 {
 			n = wholeRunes(p)
 			s.rest = bytes.Clone(p[n:])
-			return append(out, p[:n]...)
+			return s.plain(out, p[:n])
 		}
-		out = append(out, p[:n]...)
+		out = s.plain(out, p[:n])
 		p = p[n:]
 		size, whole := sequenceSize(p)
 		if !whole {
@@ -85,6 +88,12 @@ func (s *sequences) clean(p []byte) []byte {
 		p = p[size:]
 	}
 	return out
+}
+
+// plain appends what is no part of a sequence.
+func (s *sequences) plain(out, p []byte) []byte {
+	s.rang = s.rang || bytes.IndexByte(p, bell) >= 0
+	return append(out, p...)
 }
 
 // sequenceSize returns the length of the sequence that p begins with, as far
@@ -166,7 +175,7 @@ func (s *sequences) string(p []byte) (rest []byte) {
 	if !end {
 		return p
 	}
-	if p[0] == 0x07 {
+	if p[0] == bell {
 		p = p[1:]
 	}
 	if s.kind == ']' {

@@ -106,6 +106,12 @@ func TestNotifications(t *testing.T) {
 	if n := next[*protocol.Notice](p); n.Code != "notification" || n.Level != "info" || n.Message != "It waits for you" {
 		t.Errorf("%+v", n)
 	}
+	if err := p.prompt(`printf '\a\a'`); err != nil {
+		t.Fatal(err)
+	}
+	if n := next[*protocol.Notice](p); n.Code != "bell" || n.Level != "info" {
+		t.Errorf("%+v", n)
+	}
 }
 
 func TestPromptOfSeveralLinesIsPasted(t *testing.T) {
