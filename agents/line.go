@@ -28,8 +28,8 @@ type Line struct {
 
 // LongLine is what is left of a line that was skipped.
 type LongLine struct {
-	// Head is the line's first 256 bytes at most.
-	Head []byte
+	// Head and Tail are the line's first and last 256 bytes at most.
+	Head, Tail []byte
 	// Bytes is the line's whole length.
 	Bytes int
 	// SHA256 is the hash of the whole line.
@@ -54,9 +54,9 @@ type LineReader struct {
 
 // skipped is a long line whose end has not been seen yet.
 type skipped struct {
-	head []byte
-	size int
-	sum  hash.Hash
+	head, tail []byte
+	size       int
+	sum        hash.Hash
 }
 
 // NewLineReader returns a reader of src's lines. Lines longer than maxBytes
@@ -115,7 +115,7 @@ func (r *LineReader) newline() int {
 func (r *LineReader) take(n, withEnd int) Line {
 	if r.skip != nil || n > r.max {
 		r.discard(n)
-		long := &LongLine{Head: r.skip.head, Bytes: r.skip.size}
+		long := &LongLine{Head: r.skip.head, Tail: r.skip.tail, Bytes: r.skip.size}
 		r.skip.sum.Sum(long.SHA256[:0])
 		r.skip = nil
 		r.drop(withEnd - n)
@@ -135,6 +135,9 @@ func (r *LineReader) discard(n int) {
 	if free := sampleBytes - len(r.skip.head); free > 0 {
 		r.skip.head = append(r.skip.head, part[:min(free, n)]...)
 	}
+	end := part[max(0, n-sampleBytes):]
+	r.skip.tail = append(r.skip.tail, end...)
+	r.skip.tail = r.skip.tail[max(0, len(r.skip.tail)-sampleBytes):]
 	r.skip.size += n
 	r.skip.sum.Write(part)
 	r.drop(n)

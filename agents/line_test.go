@@ -88,8 +88,9 @@ func TestLineReaderLongLine(t *testing.T) {
 	if err != nil || line.Long == nil {
 		t.Fatalf("got %+v, %v, want a long line", line, err)
 	}
-	if line.Long.Bytes != len(text) || line.Long.SHA256 != sha256.Sum256(text) || !bytes.Equal(line.Long.Head, text[:256]) {
-		t.Errorf("the long line has %d bytes and the head %q", line.Long.Bytes, line.Long.Head)
+	if line.Long.Bytes != len(text) || line.Long.SHA256 != sha256.Sum256(text) || !bytes.Equal(line.Long.Head, text[:256]) ||
+		!bytes.Equal(line.Long.Tail, text[len(text)-256:]) {
+		t.Errorf("the long line has %d bytes, the head %q and the tail %q", line.Long.Bytes, line.Long.Head, line.Long.Tail)
 	}
 	if line, err = r.Next(); err != nil || string(line.Bytes) != "next" {
 		t.Errorf("then came %q, %v", line.Bytes, err)

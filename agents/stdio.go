@@ -225,11 +225,7 @@ func (s *Stdio) readBatch() ([]Report, error) {
 // answers.
 func (s *Stdio) translateLocked(line Line) Report {
 	if line.Long != nil {
-		s.stranger = s.o.FramesOnly && !s.ready
-		return Report{Events: []protocol.Data{&protocol.AgentUnparsed{
-			Error: fmt.Sprintf("a line of %d bytes is longer than the limit and was skipped", line.Long.Bytes), Location: "stdout",
-			Sample: line.Long.Head, RawHash: hex.EncodeToString(line.Long.SHA256[:]), Bytes: line.Long.Bytes,
-		}}}
+		return s.skippedLocked(line.Long)
 	}
 	if problem := notAFrame(line.Bytes); problem != "" {
 		s.stranger = s.o.FramesOnly && !s.ready
@@ -241,6 +237,25 @@ func (s *Stdio) translateLocked(line Line) Report {
 		s.answer(out.Frames)
 	}
 	return s.withRaw(out.Report, line.Bytes)
+}
+
+// skippedLocked tells of a line that was too long, and what follows from it.
+func (s *Stdio) skippedLocked(l *LongLine) Report {
+	r := Report{Events: []protocol.Data{&protocol.AgentUnparsed{
+		Error: fmt.Sprintf("a line of %d bytes is longer than the limit and was skipped", l.Bytes), Location: "stdout",
+		Sample: l.Head, RawHash: hex.EncodeToString(l.SHA256[:]), Bytes: l.Bytes,
+	}}}
+	translator, ok := s.o.Translator.(Skipper)
+	if !ok || len(l.Head) == 0 || l.Head[0] != '{' {
+		s.stranger = s.o.FramesOnly && !s.ready
+		return r
+	}
+	out := translator.Skipped(l.Head, l.Tail)
+	if len(out.Frames) > 0 {
+		s.answer(out.Frames)
+	}
+	r.Events = append(r.Events, out.Events...)
+	return r
 }
 
 // answer queues frames that the translator made by itself. If too many wait,

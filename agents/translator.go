@@ -29,6 +29,15 @@ type Ender interface {
 	Ending() [][]byte
 }
 
+// Skipper is a Translator that can tell from the ends of a frame what it was.
+// A frame that is too long is not read; where the agent waits for an answer to
+// it, or the session for what it says, neither may wait for ever.
+type Skipper interface {
+	// Skipped takes the first and last 256 bytes of a frame that was skipped.
+	// That it was is told by AgentUnparsed before what is returned.
+	Skipped(head, tail []byte) Output
+}
+
 // Output is what a frame or command leads to.
 type Output struct {
 	// Report goes to the session.
