@@ -128,10 +128,8 @@ func gemini() Entry {
 
 func qwen() Entry {
 	c := basic()
-	// Its model can be changed (TestRealModel), but nothing lists its models
-	// before the first session, so the conformance suite does not show it.
 	c.Reasoning, c.Diffs, c.CommandOutput, c.Plan, c.Files = true, true, true, true, true
-	c.Always, c.Images, c.Resume, c.Modes, c.MCP, c.Usage = true, true, true, true, true, true
+	c.Always, c.Images, c.Resume, c.Models, c.Modes, c.MCP, c.Usage = true, true, true, true, true, true, true
 	return Entry{
 		Name: "qwen", Title: "Qwen Code", Command: []string{"qwen", "--acp"},
 		Env:  map[string]string{"QWEN_TELEMETRY_ENABLED": "false"},
@@ -182,11 +180,13 @@ func openCode() Entry {
 }
 
 // codexAdapter asks for what leaves Codex's own sandbox, which on Linux wants
-// bubblewrap, and for edits.
+// bubblewrap, and for edits. Without bubblewrap it cannot read the file that it
+// is to edit, so its diffs are not proven. An interrupt ends the turn at once,
+// but not the request to the model, whose answer is read to its end.
 func codexAdapter() Entry {
 	c := basic()
 	c.Reasoning, c.CommandOutput, c.Always, c.Plan, c.Images, c.Files = true, true, true, true, true, true
-	c.Resume, c.Models, c.Modes = true, true, true
+	c.Resume, c.Models, c.Modes, c.MCP = true, true, true, true
 	return Entry{
 		Name: "codex-acp", Title: "Codex (ACP adapter)", Aliases: []string{"codex"}, Command: []string{"codex-acp"},
 		Pass: []string{"CODEX_*", "OPENAI_*"}, Keys: []string{"CODEX_API_KEY", "OPENAI_API_KEY"}, Logins: []string{".codex/auth.json"}, Login: "codex login",
@@ -198,13 +198,14 @@ func codexAdapter() Entry {
 
 // copilot is proven with a model of the user's own (COPILOT_PROVIDER_BASE_URL);
 // of its service, which wants a login, that it says how to log in. Files in
-// prompts do not reach the model.
+// prompts do not reach the model, nor do the tools of a session's MCP servers.
+// The diff of an edit holds what was replaced, without its place in the file.
 func copilot() Entry {
 	c := basic()
-	c.Reasoning, c.CommandOutput, c.Always, c.Images, c.Resume, c.Modes = true, true, true, true, true, true
+	c.Reasoning, c.CommandOutput, c.Always, c.Images, c.Resume, c.Modes, c.Usage = true, true, true, true, true, true, true
 	return Entry{
 		Name: "copilot", Title: "GitHub Copilot CLI", Command: []string{"copilot", "--acp"},
-		Pass: []string{"COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"}, Capabilities: c,
+		Pass: []string{"COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"}, Capabilities: c, Quirks: copilotQuirks,
 	}
 }
 

@@ -38,3 +38,14 @@ func failure(err *jsonrpc.Error) *protocol.Failure {
 	f.Details = encode(map[string]any{"code": err.Code, "data": err.Data})
 	return f
 }
+
+// saidFailure is why a turn failed that its answer calls ended
+// (Quirks.FailedText); nil if it did not fail.
+func (t *translator) saidFailure(result json.RawMessage) *protocol.Failure {
+	begin := t.quirks.FailedText
+	text, is := strings.CutPrefix(t.turn.said, begin)
+	if begin == "" || !is || readUsage(result, turnUsage) != nil {
+		return nil
+	}
+	return &protocol.Failure{Code: "agent_error", Message: text}
+}

@@ -49,6 +49,8 @@ func (t *translator) chunk(kind protocol.ItemKind, raw json.RawMessage, o *outpu
 	delta := protocol.DeltaText
 	if kind == protocol.KindReasoning {
 		delta = protocol.DeltaReasoning
+	} else {
+		t.turn.said = block.Text
 	}
 	o.emit(&protocol.ItemDelta{ItemID: t.speech.item.ID, Kind: delta, Text: block.Text})
 	return nil

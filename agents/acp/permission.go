@@ -70,8 +70,12 @@ func (t *translator) requestPermission(in jsonrpc.Incoming, o *output) error {
 		return nil
 	}
 	t.asks[in.ID] = a
+	kind := permissionKind(asked.kind)
+	if tool.Kind == protocol.ToolMCP {
+		kind = protocol.PermitMCP
+	}
 	o.emit(&protocol.PermissionRequested{Permission: protocol.Permission{
-		PermissionID: string(in.ID), ItemID: c.id, Kind: permissionKind(asked.kind),
+		PermissionID: string(in.ID), ItemID: c.id, Kind: kind,
 		Title: tool.Title, Description: asked.description(t.quirks), Tool: tool,
 		Diff: asked.diff(), Options: a.options,
 	}})

@@ -14,6 +14,9 @@ type Quirks struct {
 	ToolNameInID string
 	// ToolNameIsTitle tells that the first title of a call is the tool's name.
 	ToolNameIsTitle bool
+	// ServerTool names the fields of rawInput that hold an MCP server and its
+	// tool, where the title alone tells them; none if there are no such.
+	ServerTool []string
 	// LateInput tells that a pending call comes before its input is known, so
 	// its item starts with the frame after it.
 	LateInput bool
@@ -38,6 +41,9 @@ type Quirks struct {
 	// CancelledText begins or ends the result of a call that a cancel cut short, where
 	// the agent calls it completed: the protocol has no status for it.
 	CancelledText []string
+	// FailedText begins the last piece of text of a turn whose model failed,
+	// where the agent calls the turn ended; its answer then tells no usage.
+	FailedText string
 	// Scopes is how far an option reaches, by its id; an allow_always option
 	// that is not here counts as kept by the agent.
 	Scopes map[string]protocol.Scope
@@ -67,8 +73,8 @@ type Quirks struct {
 var turnUsage = []string{"usage"}
 
 // quirks of the agents that were recorded (section 4); OpenCode's are in the
-// notes on its own protocol, section 12, and the Codex adapter's are what its
-// version 0.16.0 does in the tests.
+// notes on its own protocol, section 12, and those of the Codex adapter and of
+// Copilot are what their versions 0.16.0 and 1.0.102 do in the tests.
 var (
 	qwenQuirks = Quirks{
 		ToolName:      []string{"toolName"},
@@ -109,5 +115,7 @@ var (
 		ExitCode:   []string{"exit_code"},
 		Output:     []string{"aggregated_output"},
 		CallFields: []string{"call_id", "turn_id", "process_id", "started_at_ms"},
+		ServerTool: []string{"server", "tool"},
 	}
+	copilotQuirks = Quirks{FailedText: "Error: "}
 )

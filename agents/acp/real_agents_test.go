@@ -1,13 +1,11 @@
 package acp
 
 import (
-	"runtime"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
-	"github.com/towline-dev/towline/agents/agenttest/optional"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -106,28 +104,6 @@ func realOpenCode(t *testing.T) *realAgent {
 	}
 }
 
-// npmPackage installs an agent that is tested and not installed on demand: its
-// platform package, or its one package without those that it depends on.
-func npmPackage(t *testing.T, agent, version, name, file, integrity string) string {
-	t.Helper()
-	if runtime.GOOS+runtime.GOARCH != "linuxamd64" {
-		optional.Missing(t, "the package of "+agent+" is pinned for Linux on x64 alone")
-	}
-	return installed.Agent(t, &agents.Installation{
-		Agent: agent, Version: version, Dir: installed.Dir(t),
-		Platforms: map[string]agents.Package{
-			"linux-x64":      {Name: name, File: file, Integrity: integrity},
-			"linux-x64-musl": {Name: name, File: file, Integrity: integrity},
-		},
-	})
-}
-
-func codexExecutable(t *testing.T) string {
-	t.Helper()
-	return npmPackage(t, "codex-acp", "0.16.0", "@zed-industries/codex-acp-linux-x64", "bin/codex-acp",
-		"sha512-xs5zZBLpJuciEbZNx6ZSNL0qCa9h3i/zWpj40sp6QtF+L4Ow/7qzHdBzboGhHdcz1jrLedfZeRFDA2Elj8TLMA==")
-}
-
 // realCodex is the adapter of Codex.
 func realCodex(t *testing.T) *realAgent {
 	t.Helper()
@@ -137,7 +113,7 @@ func realCodex(t *testing.T) *realAgent {
 	if !ok {
 		t.Fatal("there is no entry codex-acp")
 	}
-	e, err := e.With(codexExecutable(t))
+	e, err := e.With(installed.CodexACP(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,15 +134,12 @@ func realCodex(t *testing.T) *realAgent {
 func realCopilot(t *testing.T) *realAgent {
 	t.Helper()
 	m := agenttest.NewChat(t)
-	home := agenttest.NewHome(t, m.URL())
-	home.Vars["COPILOT_OFFLINE"], home.Vars["COPILOT_PROVIDER_BASE_URL"] = "true", m.URL()+"/v1"
-	home.Vars["COPILOT_PROVIDER_API_KEY"], home.Vars["COPILOT_MODEL"] = "fake-key", "fake-model"
-	home.Vars["HTTPS_PROXY"], home.Vars["NO_PROXY"] = "http://127.0.0.1:9", "127.0.0.1" // nobody is there
+	home := agenttest.CopilotHome(t, m.URL())
 	e, ok := Find("copilot")
 	if !ok {
 		t.Fatal("there is no entry copilot")
 	}
-	e, err := e.With(copilotExecutable(t))
+	e, err := e.With(installed.Copilot(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,12 +154,6 @@ func realCopilot(t *testing.T) *realAgent {
 
 // copilotMode begins Copilot's ids of modes.
 const copilotMode = "https://agentclientprotocol.com/protocol/session-modes#"
-
-func copilotExecutable(t *testing.T) string {
-	t.Helper()
-	return npmPackage(t, "copilot", "1.0.102", "@github/copilot-linux-x64", "copilot",
-		"sha512-eGHPbsP0p2QgfVZCjtbGBFZPBOJQ0DN7xIbBRAo7oG8b1zfLirQIdfI4h8Iy68Dv2cKJGJZg2/EO7W7KpIMJOw==")
-}
 
 // realAgents are the agents that are proven, by the names of their entries.
 var realAgents = map[string]func(*testing.T) *realAgent{

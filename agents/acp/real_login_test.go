@@ -7,6 +7,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -15,16 +16,18 @@ import (
 // Beyond that they need their vendor's login, so nothing more is proven.
 func TestRealLoginWanted(t *testing.T) {
 	for name, c := range map[string]struct {
-		executable func(t *testing.T) string
+		executable func(t testing.TB) string
 		says       []string
 	}{
-		"copilot": {copilotExecutable, []string{"GitHub Copilot CLI did not start: it wants a login", "it offers: Run `copilot login` in the terminal"}},
-		"auggie": {func(t *testing.T) string {
+		"copilot": {installed.Copilot, []string{"GitHub Copilot CLI did not start: it wants a login", "it offers: Run `copilot login` in the terminal"}},
+		"auggie": {func(t testing.TB) string {
 			t.Helper()
-			return npmPackage(t, "auggie", "0.36.0", "@augmentcode/auggie", "augment.mjs",
-				"sha512-jb4kq97pGzG0i5UyISc//LjTVlFzIywwD+VfPemiSIl58KjLfxry3KDgxWYnr1vmV8yUkySVzjLnj4ewUEbT/Q==")
+			return installed.Package(t, "auggie", "0.36.0", agents.Package{
+				Name: "@augmentcode/auggie", File: "augment.mjs",
+				Integrity: "sha512-jb4kq97pGzG0i5UyISc//LjTVlFzIywwD+VfPemiSIl58KjLfxry3KDgxWYnr1vmV8yUkySVzjLnj4ewUEbT/Q==",
+			})
 		}, []string{"Auggie did not start: it wants a login", "it says: Auggie does not currently support authenticating over ACP. Please run `auggie login`"}},
-		"codex-acp": {codexExecutable, []string{"Codex (ACP adapter) did not start: it wants a login", "Requires setting the `OPENAI_API_KEY` environment variable."}},
+		"codex-acp": {installed.CodexACP, []string{"Codex (ACP adapter) did not start: it wants a login", "Requires setting the `OPENAI_API_KEY` environment variable."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, ok := Find(name)

@@ -282,6 +282,45 @@ func TestSection3StopReasons(t *testing.T) {
 	}
 }
 
+// A call of an MCP server's tool is one, however the agent names it, and so is
+// its permission.
+func TestServersTool(t *testing.T) {
+	for name, c := range map[string]struct {
+		quirks Quirks
+		fields string
+	}{
+		"in its name":  {claudeQuirks, `"_meta":{"claudeCode":{"toolName":"mcp__sums__add"}},"rawInput":{"a":40,"b":2}`},
+		"in its input": {codexQuirks, `"rawInput":{"server":"sums","tool":"add","arguments":{"a":40,"b":2}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := feed(t, running(t, c.quirks), up("tool_call", `"toolCallId":"c1","title":"Tool","status":"in_progress",`+c.fields),
+				`{"jsonrpc":"2.0","id":"a1","method":"session/request_permission","params":{"sessionId":"s","toolCall":{"toolCallId":"c1","title":"Approve"},`+
+					`"options":[{"optionId":"yes","name":"Allow","kind":"allow_once"},{"optionId":"no","name":"Deny","kind":"reject_once"}]}}`)
+			want(t, got, `"kind":"mcp","title":"Tool","call_id":"c1","server":"sums"`, `"item_id":"c1","kind":"mcp","title":"Approve","tool":{"name":"mcp__sums__add","kind":"mcp"`)
+		})
+	}
+}
+
+// A model's failure that is told as text, in a turn that is said to have ended,
+// fails the turn; a model that says the same does not.
+func TestFailureToldAsText(t *testing.T) {
+	message := up("agent_message_chunk", `"content":{"type":"text","text":"Error: 400 no such model"}`)
+	used := `{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn","usage":{"inputTokens":5,"outputTokens":2}}}`
+	for name, c := range map[string]struct {
+		quirks Quirks
+		end    string
+		wants  string
+	}{
+		"failed":        {copilotQuirks, turnDone, `"outcome":"failed","error":{"code":"agent_error","message":"400 no such model"`},
+		"said":          {copilotQuirks, used, `"outcome":"completed"`},
+		"another agent": {Quirks{}, turnDone, `"outcome":"completed"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want(t, feed(t, running(t, c.quirks), message, c.end), c.wants)
+		})
+	}
+}
+
 func TestSection3PermissionOptions(t *testing.T) {
 	tr := running(t, Quirks{Scopes: map[string]protocol.Scope{"al": protocol.ScopeSession}})
 	got := feed(t, tr, askFrame(0, "c", `{"optionId":"al2","name":"Always, for all","kind":"allow_always"},`+usualOptions+`,{"optionId":"odd","name":"Odd","kind":"modify"}`))

@@ -114,6 +114,10 @@ func (c *toolCall) merge(f toolFrame, q *Quirks) {
 	}
 }
 
+// serverTool begins the name of an MCP server's tool; the server's name and two
+// underscores follow.
+const serverTool = "mcp__"
+
 // toolName is the tool's own name, if the frame tells it.
 func (q *Quirks) toolName(f toolFrame) string {
 	if f.Name != nil && *f.Name != "" {
@@ -121,6 +125,12 @@ func (q *Quirks) toolName(f toolFrame) string {
 	}
 	if len(q.ToolName) > 0 {
 		return textAt(f.Meta, q.ToolName...)
+	}
+	if len(q.ServerTool) == 2 {
+		server, tool := textAt(f.RawInput, q.ServerTool[0]), textAt(f.RawInput, q.ServerTool[1])
+		if server != "" && tool != "" {
+			return serverTool + server + "__" + tool
+		}
 	}
 	if q.ToolNameInID != "" {
 		if name, _, ok := strings.Cut(f.ID, q.ToolNameInID); ok {
@@ -170,7 +180,7 @@ func (c *toolCall) describe(q *Quirks) *protocol.Tool {
 	if slices.Contains(q.TaskTools, c.name) {
 		tool.Kind = protocol.ToolTask
 	}
-	if rest, ok := strings.CutPrefix(c.name, "mcp__"); ok {
+	if rest, ok := strings.CutPrefix(c.name, serverTool); ok {
 		tool.Kind = protocol.ToolMCP
 		tool.Server, _, _ = strings.Cut(rest, "__")
 	}

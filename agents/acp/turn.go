@@ -15,6 +15,8 @@ type turn struct {
 	used *protocol.Usage
 	// cost is what the process had cost when the turn began.
 	cost float64
+	// said is the newest piece of a message.
+	said string
 }
 
 // beginTurn opens the turn of the first prompt in flight.
@@ -45,6 +47,9 @@ func (t *translator) turnEnd(result json.RawMessage, err *jsonrpc.Error, o *outp
 	}
 	switch reason := textAt(result, "stopReason"); reason {
 	case "end_turn":
+		if end.Error = t.saidFailure(result); end.Error != nil {
+			end.Outcome = protocol.OutcomeFailed
+		}
 	case "cancelled":
 		end.Outcome = protocol.OutcomeInterrupted
 	case "refusal":

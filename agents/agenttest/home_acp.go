@@ -5,6 +5,13 @@ import (
 	"path/filepath"
 )
 
+// The versions of the agents over ACP that are tested and not installed on
+// demand (package installed).
+const (
+	CodexACPVersion = "0.16.0"
+	CopilotVersion  = "1.0.102"
+)
+
 // GeminiHome makes a home whose Gemini CLI speaks to the model server at base.
 // The test fails if base is not on loopback.
 func GeminiHome(t T, base string) *Home {
@@ -28,6 +35,18 @@ func QwenHome(t T, base string) *Home {
 	}
 	h.settings(t, ".qwen", `{"security":{"auth":{"selectedType":"openai"}},"general":{"disableAutoUpdate":true},"privacy":{"usageStatisticsEnabled":false},`+
 		`"modelProviders":{"openai":[`+model("fake-two")+`,`+model("fake-model")+`]}}`)
+	return h
+}
+
+// CopilotHome makes a home whose Copilot CLI has the model server at base for
+// its only model, for which it needs no login. The test fails if base is not on
+// loopback.
+func CopilotHome(t T, base string) *Home {
+	t.Helper()
+	h := bareHome(t, base)
+	h.Vars["COPILOT_OFFLINE"], h.Vars["COPILOT_PROVIDER_BASE_URL"] = "true", base+"/v1"
+	h.Vars["COPILOT_PROVIDER_API_KEY"], h.Vars["COPILOT_MODEL"] = "fake-key", "fake-model"
+	h.Vars["HTTPS_PROXY"], h.Vars["NO_PROXY"] = "http://127.0.0.1:9", "127.0.0.1" // nobody is there
 	return h
 }
 

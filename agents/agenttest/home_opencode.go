@@ -51,7 +51,7 @@ func (h *Home) Commit(t T, dir string) {
 	t.Helper()
 	for _, args := range [][]string{
 		{"init", "--quiet", dir},
-		{"-C", dir, "-c", "user.name=Test", "-c", "user.email=test@localhost", "commit", "--quiet", "--allow-empty", "-m", "Begin"},
+		{"-C", dir, "-c", "user.name=Test", "-c", "user.email=test@localhost", "commit", "--quiet", "--allow-empty", "-m", "Begin in " + dir},
 	} {
 		git := exec.CommandContext(t.Context(), "git", args...)
 		git.Env = h.Env()

@@ -27,6 +27,14 @@ func NewResponses(t T) *Responses {
 	return m
 }
 
+// NewCodexACPResponses is NewResponses for Codex's ACP adapter: commands ask to
+// leave the sandbox.
+func NewCodexACPResponses(t T) *Responses {
+	m := NewResponses(t)
+	m.tools = codexACPTool
+	return m
+}
+
 // URL is the server's address, without the path /v1.
 func (m *Responses) URL() string { return m.url }
 

@@ -13,6 +13,9 @@ const (
 	waitTool    = "wait_agent"
 )
 
+// commandTool runs a command.
+const commandTool = "exec_command"
+
 // commandWait is how long Codex waits for a command before it leaves it in the
 // background, in milliseconds.
 const commandWait = 20_000
@@ -59,7 +62,17 @@ func codexTool(d Do) Call {
 
 // shell runs a command. Without login:false each command starts a login shell.
 func shell(command string) Call {
-	return Call{"exec_command", object{"cmd": command, "login": false, "yield_time_ms": commandWait}}
+	return Call{commandTool, object{"cmd": command, "login": false, "yield_time_ms": commandWait}}
+}
+
+// codexACPTool is codexTool for Codex's ACP adapter, whose Codex asks for no
+// command but those that want to leave its sandbox.
+func codexACPTool(d Do) Call {
+	c := codexTool(d)
+	if input, is := c.Input.(object); is && c.Name == commandTool {
+		input["sandbox_permissions"], input["justification"] = "require_escalated", "scripted"
+	}
+	return c
 }
 
 // patch is a patch of one file: text with a sign before each line, and then

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -98,6 +100,25 @@ func InDir(dir string, rounds []Round) []Round {
 		placed[i] = r
 	}
 	return placed
+}
+
+// Prefixed returns the rounds with the prefix before the names of the scripts
+// that their subagents are asked for.
+func Prefixed(prefix string, rounds []Round) []Round {
+	begin, _, _ := strings.Cut(Marker("|"), "|")
+	prefixed := make([]Round, len(rounds))
+	for i, r := range rounds {
+		r.Blocks = slices.Clone(r.Blocks)
+		for j, b := range r.Blocks {
+			if b.Do != nil {
+				do := *b.Do
+				do.Text = strings.ReplaceAll(do.Text, begin, begin+prefix)
+				r.Blocks[j].Do = &do
+			}
+		}
+		prefixed[i] = r
+	}
+	return prefixed
 }
 
 // Failure is how a round fails. With neither Cut nor InStream it is an HTTP

@@ -32,27 +32,49 @@ func claudeACP() Adapter {
 
 // openCodeACP is another way to OpenCode than its server.
 func openCodeACP() Adapter {
-	a := overACP("opencode-acp", func(t agenttest.T) (Model, *agenttest.Home) {
+	return overACP("opencode-acp", func(t agenttest.T) (Model, *agenttest.Home) {
 		m := agenttest.NewChat(t)
 		return m, agenttest.OpenCodeHome(t, m.URL())
 	})
+}
+
+// codexACP is another way to Codex than its app-server.
+func codexACP() Adapter {
+	a := overACP("codex-acp", func(t agenttest.T) (Model, *agenttest.Home) {
+		m := agenttest.NewCodexACPResponses(t)
+		return m, agenttest.CodexHome(t, m.URL())
+	})
+	// Its turn ends at an interrupt, and its request to the model does not.
+	for i, s := range a.Scenarios {
+		if s.Name == "interrupt" {
+			a.Scenarios[i].Steps = slices.DeleteFunc(slices.Clone(s.Steps), func(s agenttest.Step) bool { return s.Kind == agenttest.StepAwaitAborted })
+		}
+	}
 	place := a.Place
 	a.Place = func(t agenttest.T, l *agents.Locator) *Place {
 		p := place(t, l)
-		learn(t, p)
+		p.Env = map[string]string{"FAKE_API_KEY": "fake-key"}
 		return p
 	}
 	return a
 }
 
+// copilot has a model of the user's own: its vendor's want a login.
+func copilot() Adapter {
+	return overACP("copilot", func(t agenttest.T) (Model, *agenttest.Home) {
+		m := agenttest.NewCopilotChat(t)
+		return m, agenttest.CopilotHome(t, m.URL())
+	})
+}
+
 // acpLeftOut are scenarios that an agent cannot pass, by agent and name, with
 // the reason. What they prove is proven by others, or they prove nothing.
 var acpLeftOut = map[string]string{
-	"gemini model_cut":         "it fails the turn and does not ask the model again",
-	"qwen model_cut":           "it fails the turn and does not ask the model again",
-	"qwen model_broken":        "it asks a broken model again for minutes",
-	"qwen mcp_ask":             "its permission does not name the tool, nor the server that has it",
-	"claude-agent-acp mcp_ask": "its permission does not say that it is one for a server's tool",
+	"gemini model_cut":             "it fails the turn and does not ask the model again",
+	"qwen model_cut":               "it fails the turn and does not ask the model again",
+	"codex-acp model_rate_limited": "it fails the turn and does not ask the model again",
+	"qwen model_broken":            "it asks a broken model again for minutes",
+	"qwen mcp_ask":                 "its permission does not name the tool, nor the server that has it",
 }
 
 // overACP drives an agent over ACP.
@@ -61,7 +83,9 @@ func overACP(name string, home func(agenttest.T) (Model, *agenttest.Home)) Adapt
 	if !known {
 		panic("there is no entry " + name)
 	}
-	version := agents.OpenCodeVersion // the only one that is no package of its own
+	version := map[string]string{ // of those that ACPInstallation does not install
+		"opencode-acp": agents.OpenCodeVersion, "codex-acp": agenttest.CodexACPVersion, "copilot": agenttest.CopilotVersion,
+	}[name]
 	if i := agents.ACPInstallation(name, ""); i != nil {
 		version = i.Version
 	}

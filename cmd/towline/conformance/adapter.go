@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
@@ -19,6 +20,10 @@ type Adapter struct {
 	// Place makes a place where the agent runs, as the executable that the
 	// locator finds; the test's end cleans it up.
 	Place func(t agenttest.T, l *agents.Locator) *Place
+	// Share, of an agent one process of which serves many sessions, makes
+	// places as Place does that have the agent and its model in common, and
+	// nothing else; nil for other agents. The agent ends with t.
+	Share func(t agenttest.T, l *agents.Locator) func(agenttest.T) *Place
 	// Scenarios are what the agent is tested with; nil means all of
 	// agenttest.Scenarios, for an agent whose model is scripted.
 	Scenarios []agenttest.Scenario
@@ -51,4 +56,22 @@ type Place struct {
 type Model interface {
 	On(name string, rounds ...agenttest.Round) *agenttest.Script
 	Requests() []*agenttest.Request
+}
+
+// part is what one place has of a model that several share: their scripts have
+// different names.
+type part struct {
+	Model
+
+	prefix string
+}
+
+// On registers a script for this place alone.
+func (p part) On(name string, rounds ...agenttest.Round) *agenttest.Script {
+	return p.Model.On(p.prefix+name, agenttest.Prefixed(p.prefix, rounds)...)
+}
+
+// Requests are those that a script of this place answered.
+func (p part) Requests() []*agenttest.Request {
+	return slices.DeleteFunc(p.Model.Requests(), func(r *agenttest.Request) bool { return !strings.HasPrefix(r.Script, p.prefix) })
 }

@@ -7,7 +7,7 @@ import "slices"
 func Adapters() []Adapter {
 	return []Adapter{
 		claudeCode(), openAICodex(), openCode(), ampCLI(), piAgent(), mockAgent(), onTerminal(), gemini(), qwen(), claudeACP(),
-		openCodeACP(),
+		openCodeACP(), codexACP(), copilot(),
 	}
 }
 

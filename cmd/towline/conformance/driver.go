@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -110,7 +111,7 @@ func (d *driver) step(s *agenttest.Step) {
 func (d *driver) prompt(s *agenttest.Step) protocol.Prompt {
 	text := s.Text
 	if s.Script != "" {
-		text += " " + agenttest.Marker(s.Script)
+		text += " " + d.scripts[s.Script].Marker()
 	}
 	return protocol.Prompt{Content: append([]protocol.Part{protocol.TextPart(text)}, s.Attach...), Delivery: s.Delivery}
 }
@@ -147,17 +148,38 @@ func (d *driver) fork() {
 // change is the change to the agent's second model, or mode.
 func (d *driver) change(kind agenttest.StepKind) protocol.SessionConfigure {
 	d.t.Helper()
-	info := d.place.Agent.Info(d.t.Context())
+	change, found := second(d.place.Agent.Info(d.t.Context()), kind)
+	if !found {
+		learn(d.t, d.place)
+		change, found = second(d.place.Agent.Info(d.t.Context()), kind)
+	}
+	if !found {
+		d.t.Fatalf("the agent lists no second %s", kind)
+	}
+	return change
+}
+
+// second is the change to the second of what an agent lists, and whether it
+// lists so many.
+func second(info protocol.AgentInfo, kind agenttest.StepKind) (protocol.SessionConfigure, bool) {
 	switch {
 	case kind == agenttest.StepModel && len(info.Models) > 1:
-		return protocol.SessionConfigure{Model: &info.Models[1].ID}
+		return protocol.SessionConfigure{Model: &info.Models[1].ID}, true
 	case kind == agenttest.StepMode && len(info.Modes) > 1:
-		return protocol.SessionConfigure{Mode: &info.Modes[1].ID}
+		return protocol.SessionConfigure{Mode: &info.Modes[1].ID}, true
 	case kind == agenttest.StepMode && len(info.Permission) > 1:
-		return protocol.SessionConfigure{PermissionMode: &info.Permission[1].ID}
+		return protocol.SessionConfigure{PermissionMode: &info.Permission[1].ID}, true
 	}
-	d.t.Fatalf("the agent lists no second %s", kind)
-	return protocol.SessionConfigure{}
+	return protocol.SessionConfigure{}, false
+}
+
+// learn opens a session of the agent and closes it: some tell what there is to
+// choose from in their first.
+func learn(t agenttest.T, p *Place) {
+	t.Helper()
+	conn, err := p.Agent.Open(t.Context(), agents.Start{SessionID: "first", Directory: p.Dir, Env: p.Env})
+	ok(t, err)
+	ok(t, conn.Close())
 }
 
 // modelSaw tells whether a request to the model held the text.

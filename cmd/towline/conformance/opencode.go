@@ -1,34 +1,38 @@
 package conformance
 
 import (
+	"fmt"
+	"os"
+	"sync/atomic"
+
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/opencode"
 )
 
-// openCode drives OpenCode, with a server of each scenario's own.
+// openCode drives OpenCode.
 func openCode() Adapter {
 	return Adapter{
 		Name:  "opencode",
 		About: "OpenCode " + agents.OpenCodeVersion + ", over its HTTP server, one for all sessions",
 		New:   func() agents.Agent { return opencode.New(opencode.Options{}) },
-		Place: func(t agenttest.T, l *agents.Locator) *Place {
-			m := agenttest.NewChat(t)
-			home := agenttest.OpenCodeHome(t, m.URL())
-			a := opencode.New(opencode.Options{Locator: l, Environ: home.Env, StateDir: t.TempDir()})
-			t.Cleanup(func() { ok(t, a.Close()) })
-			p := &Place{Agent: a, Model: m, Dir: home.Dir}
-			learn(t, p)
-			return p
-		},
+		Place: func(t agenttest.T, l *agents.Locator) *Place { return shareOpenCode(t, l)(t) },
+		Share: shareOpenCode,
 	}
 }
 
-// learn opens a session of OpenCode, since its models are known after the
-// first.
-func learn(t agenttest.T, p *Place) {
-	t.Helper()
-	conn, err := p.Agent.Open(t.Context(), agents.Start{SessionID: "first", Directory: p.Dir})
-	ok(t, err)
-	ok(t, conn.Close())
+// shareOpenCode makes places that share a server.
+func shareOpenCode(t agenttest.T, l *agents.Locator) func(agenttest.T) *Place {
+	m := agenttest.NewChat(t)
+	home := agenttest.OpenCodeHome(t, m.URL())
+	a := opencode.New(opencode.Options{Locator: l, Environ: home.Env, StateDir: t.TempDir()})
+	t.Cleanup(func() { ok(t, a.Close()) })
+	var places atomic.Int32
+	return func(t agenttest.T) *Place {
+		number := fmt.Sprintf("-%d-", places.Add(1))
+		dir := home.Dir + number
+		ok(t, os.Mkdir(dir, 0o700))
+		home.Commit(t, dir)
+		return &Place{Agent: a, Model: part{m, number}, Dir: dir}
+	}
 }
