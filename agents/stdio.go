@@ -76,6 +76,8 @@ type Stdio struct {
 	ready   bool
 	// stranger tells that a line was no frame where only frames may come.
 	stranger bool
+	// why says why the translator gave the process up; empty if it did not.
+	why string
 
 	// ended is used by Recv alone: AgentExited was returned.
 	ended bool
@@ -135,6 +137,9 @@ func (s *Stdio) awaitReady(ctx context.Context) (problem string) {
 		s.mu.Unlock()
 		if err != nil && !errors.Is(err, errWoken) {
 			exit := s.awaitExit()
+			if why := s.givenUp(); why != "" {
+				return why
+			}
 			return "the agent ended before it was ready (" + exit.String() + ")"
 		}
 	}
@@ -150,6 +155,13 @@ func (s *Stdio) isStranger() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stranger
+}
+
+// givenUp says why the translator gave the process up; empty if it did not.
+func (s *Stdio) givenUp() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.why
 }
 
 // neverReady stops an agent that has done nothing yet, so it need not be
@@ -194,7 +206,7 @@ func (s *Stdio) Recv() ([]Report, error) {
 			s.ended = true
 			exit := s.awaitExit()
 			last := Report{Events: []protocol.Data{&protocol.AgentExited{
-				ExitCode: exit.Code, Signal: exit.Signal, Stderr: exit.Stderr,
+				ExitCode: exit.Code, Signal: exit.Signal, Stderr: exit.Stderr, Message: s.givenUp(),
 			}}}
 			return append(s.takeWaiting(nil), last), nil
 		}
@@ -231,12 +243,20 @@ func (s *Stdio) translateLocked(line Line) Report {
 		s.stranger = s.o.FramesOnly && !s.ready
 		return s.withRaw(Report{Events: []protocol.Data{Unparsed(line.Bytes, problem)}}, line.Bytes)
 	}
-	out := s.o.Translator.Native(line.Bytes)
+	return s.withRaw(s.takeLocked(s.o.Translator.Native(line.Bytes)), line.Bytes)
+}
+
+// takeLocked does what a frame led to, and returns its report.
+func (s *Stdio) takeLocked(out Output) Report {
 	s.ready = s.ready || out.Ready
 	if len(out.Frames) > 0 {
 		s.answer(out.Frames)
 	}
-	return s.withRaw(out.Report, line.Bytes)
+	if out.Broken != "" {
+		s.why = out.Broken
+		s.broken.Do(s.process.kill)
+	}
+	return out.Report
 }
 
 // skippedLocked tells of a line that was too long, and what follows from it.
@@ -250,11 +270,7 @@ func (s *Stdio) skippedLocked(l *LongLine) Report {
 		s.stranger = s.o.FramesOnly && !s.ready
 		return r
 	}
-	out := translator.Skipped(l.Head, l.Tail)
-	if len(out.Frames) > 0 {
-		s.answer(out.Frames)
-	}
-	r.Events = append(r.Events, out.Events...)
+	r.Events = append(r.Events, s.takeLocked(translator.Skipped(l.Head, l.Tail)).Events...)
 	return r
 }
 

@@ -29,9 +29,17 @@ type Ender interface {
 	Ending() [][]byte
 }
 
-// Skipper is a Translator that can tell from the ends of a frame what it was.
-// A frame that is too long is not read; where the agent waits for an answer to
-// it, or the session for what it says, neither may wait for ever.
+// Skipper is a Translator that can tell from the ends of a frame what it was
+// (ReadEnds). A frame that is too long is not read; where the agent waits for an
+// answer to it, or the session for what it says, neither may wait for ever:
+//
+//   - a request is refused, and an ErrorEvent tells of what;
+//   - an answer fails the command, the opening or the turn that it is for, and
+//     so does the frame that ends a turn: how it ended is not known;
+//   - of anything else nothing hangs, so AgentUnparsed is enough;
+//   - if the ends do not tell what it was while something is waited for, nobody
+//     can know what to fail, so the process is ended (Output.Broken). That ends
+//     the turn, with the process's last words; the next prompt goes on.
 type Skipper interface {
 	// Skipped takes the first and last 256 bytes of a frame that was skipped.
 	// That it was is told by AgentUnparsed before what is returned.
@@ -46,4 +54,7 @@ type Output struct {
 	Frames [][]byte
 	// Ready tells that the agent has answered its opening and takes prompts.
 	Ready bool
+	// Broken says in a sentence why nothing more can be made of the process,
+	// which is ended for it: AgentExited tells the sentence. Empty otherwise.
+	Broken string
 }
