@@ -41,6 +41,14 @@ type Installer interface {
 	Install(ctx context.Context, progress func(protocol.InstallProgress)) error
 }
 
+// Lister is an Agent that can tell which native sessions there are.
+type Lister interface {
+	// Sessions lists those that belong to a folder, an absolute path to an
+	// existing one. An agent whose version here cannot do it returns
+	// capability_missing.
+	Sessions(ctx context.Context, directory string) (protocol.NativeSessions, error)
+}
+
 // Replayer is an Agent whose recorded native traffic can be replayed.
 type Replayer interface {
 	// Replay returns a fresh replay.

@@ -32,6 +32,20 @@ func (c *Client) Agent(ctx context.Context, name string) (protocol.AgentInfo, er
 	return a, err
 }
 
+// NativeSessions lists the sessions that an agent keeps by itself for a folder
+// on the server's machine, an absolute path; empty means the server's own
+// working directory. One goes on as a session created with Resume. Not every
+// agent can tell: capability_missing.
+func (c *Client) NativeSessions(ctx context.Context, agent, directory string) (protocol.NativeSessions, error) {
+	path := "/v1/agents/" + url.PathEscape(agent) + "/sessions"
+	if directory != "" {
+		path += "?" + url.Values{"directory": {directory}}.Encode()
+	}
+	var list protocol.NativeSessions
+	err := c.call(ctx, http.MethodGet, path, nil, &list)
+	return list, err
+}
+
 // Install installs an agent on the server's machine, calling progress (which
 // may be nil) for each step, and returns when the agent is there. A failure is
 // a *protocol.Error.

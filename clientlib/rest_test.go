@@ -37,27 +37,32 @@ func TestRequestsAndAnswers(t *testing.T) {
 	c := answers(t, map[string]string{
 		"GET /v1/agents":      `{"agents":[{"name":"mock"}]}`,
 		"GET /v1/agents/mock": `{"name":"mock"}`,
-		"POST /v1/sessions":   session,
+		"GET /v1/agents/mock/sessions?directory=%2Fw+1":            `{"sessions":[{"native_session_id":"n1"}],"truncated":true}`,
+		"POST /v1/sessions":                                        session,
 		"GET /v1/sessions?agent=mock&before=b&limit=5&status=idle": `{"sessions":[` + session + `],"next":"n"}`,
-		"GET /v1/sessions/s1":                        session,
-		"PATCH /v1/sessions/s1":                      session,
-		"DELETE /v1/sessions/s1":                     "",
-		"POST /v1/sessions/s1/fork":                  session,
-		"GET /v1/sessions/s1/items?before=9&limit=2": `{"items":[{"id":"i1"}],"before":3}`,
-		"GET /v1/sessions/s1/state":                  `{"seq":4,"status":"idle"}`,
-		"GET /v1/sessions/s1/events?after=2":         `{"events":[],"last":2,"head":2}`,
-		"GET /v1/sessions/s1/events":                 "{}\n{}\n",
-		"GET /v1/sessions/s1/blobs/b1":               "bytes",
-		"POST /v1/sessions/s1/blobs":                 `{"id":"b2","bytes":3}`,
-		"POST /v1/tickets":                           `{"ticket":"t","expires_at":"2026-01-01T00:00:00.000Z"}`,
-		"POST /v1/sessions/s1/commands":              `{"id":"k","ok":true,"data":{"prompt_id":"m1"}}`,
-		"POST /v1/agents/mock/install":               "event: progress\ndata: {\"phase\":\"download\"}\n\nevent: done\ndata: {\"name\":\"mock\"}\n\n",
+		"GET /v1/sessions/s1":                                      session,
+		"PATCH /v1/sessions/s1":                                    session,
+		"DELETE /v1/sessions/s1":                                   "",
+		"POST /v1/sessions/s1/fork":                                session,
+		"GET /v1/sessions/s1/items?before=9&limit=2":               `{"items":[{"id":"i1"}],"before":3}`,
+		"GET /v1/sessions/s1/state":                                `{"seq":4,"status":"idle"}`,
+		"GET /v1/sessions/s1/events?after=2":                       `{"events":[],"last":2,"head":2}`,
+		"GET /v1/sessions/s1/events":                               "{}\n{}\n",
+		"GET /v1/sessions/s1/blobs/b1":                             "bytes",
+		"POST /v1/sessions/s1/blobs":                               `{"id":"b2","bytes":3}`,
+		"POST /v1/tickets":                                         `{"ticket":"t","expires_at":"2026-01-01T00:00:00.000Z"}`,
+		"POST /v1/sessions/s1/commands":                            `{"id":"k","ok":true,"data":{"prompt_id":"m1"}}`,
+		"POST /v1/agents/mock/install":                             "event: progress\ndata: {\"phase\":\"download\"}\n\nevent: done\ndata: {\"name\":\"mock\"}\n\n",
 	})
 	ctx := t.Context()
 	steps := 0
 	calls := []func() (any, error){
 		func() (any, error) { a, err := c.Agents(ctx); return a[0].Name, err },
 		func() (any, error) { a, err := c.Agent(ctx, "mock"); return a.Name, err },
+		func() (any, error) {
+			l, err := c.NativeSessions(ctx, "mock", "/w 1")
+			return l.Sessions[0].NativeSessionID, err
+		},
 		func() (any, error) {
 			s, err := c.CreateSession(ctx, protocol.SessionCreate{SessionID: "s1", Agent: "mock"})
 			return s.ID, err
@@ -92,7 +97,7 @@ func TestRequestsAndAnswers(t *testing.T) {
 			return steps, err
 		},
 	}
-	want := `[mock mock s1 s1n s1 s1  s1 3 4 2 {}
+	want := `[mock mock n1 s1 s1n s1 s1  s1 3 4 2 {}
 {}
  bytes b2 t {"prompt_id":"m1"} 1]`
 	var got []any

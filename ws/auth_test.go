@@ -27,6 +27,7 @@ var routeScopes = map[string]string{
 	"GET /v1/sessions/{id}/terminal":     "read",
 	"GET /v1/agents":                     "read",
 	"GET /v1/agents/{agent}":             "read",
+	"GET /v1/agents/{agent}/sessions":    "admin",
 	"POST /v1/agents/{agent}/install":    "admin",
 	"GET /v1/sessions":                   "read",
 	"POST /v1/sessions":                  "admin",

@@ -54,6 +54,26 @@ func (s *Server) getAgent(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// listNative serves GET /v1/agents/{agent}/sessions.
+func (s *Server) listNative(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.agent(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.streams, cancel)()
+	list, err := s.manager.NativeSessions(ctx, a, r.URL.Query().Get("directory"))
+	if err != nil {
+		return err
+	}
+	if list.Sessions == nil {
+		list.Sessions = []protocol.NativeSession{}
+	}
+	writeOK(w, list)
+	return nil
+}
+
 // installAgent serves POST /v1/agents/{agent}/install: with progress as an
 // event stream if Accept asks for one, else with the agent's info at the end.
 func (s *Server) installAgent(w http.ResponseWriter, r *http.Request) error {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -121,7 +122,7 @@ func TestAgentsOverHTTP(t *testing.T) {
 		Agents []protocol.AgentInfo `json:"agents"`
 	}
 	f.call("GET", "/v1/agents", nil, 200, &list)
-	if len(list.Agents) != 1 || list.Agents[0].Name != "mock" || list.Agents[0].Status != "ready" {
+	if len(list.Agents) != 2 || list.Agents[1].Name != "mock" || list.Agents[1].Status != "ready" {
 		t.Errorf("%+v", list)
 	}
 	var info protocol.AgentInfo
@@ -133,6 +134,27 @@ func TestAgentsOverHTTP(t *testing.T) {
 	f.call("POST", "/v1/agents/mock/install", nil, 502, &p)
 	if p.Code != protocol.CodeInstallFailed {
 		t.Errorf("%+v", p)
+	}
+}
+
+func TestNativeSessionsOverHTTP(t *testing.T) {
+	f := serve(t, nil)
+	dir := t.TempDir()
+	var list protocol.NativeSessions
+	f.call("GET", "/v1/agents/lister/sessions?directory="+url.QueryEscape(dir), nil, 200, &list)
+	if len(list.Sessions) != 1 || list.Sessions[0].NativeSessionID != "n1" || list.Sessions[0].Directory != dir {
+		t.Errorf("%+v", list)
+	}
+	for path, code := range map[string]protocol.Code{
+		"lister/sessions?directory=../x":          protocol.CodeInvalidRequest,
+		"lister/sessions?directory=/no/such/path": protocol.CodeInvalidRequest,
+		"mock/sessions":                           protocol.CodeCapabilityMissing,
+	} {
+		var p problem
+		f.call("GET", "/v1/agents/"+path, nil, 400, &p)
+		if p.Code != code {
+			t.Errorf("%s: %+v, want %s", path, p, code)
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ func (s *Server) endpoints() []endpoint {
 
 		{method: "GET", path: "/v1/agents", scope: scopeRead, serve: s.listAgents},
 		{method: "GET", path: "/v1/agents/{agent}", scope: scopeRead, serve: s.getAgent},
+		{method: "GET", path: "/v1/agents/{agent}/sessions", scope: scopeAdmin, serve: s.listNative, long: true},
 		{method: "POST", path: "/v1/agents/{agent}/install", scope: scopeAdmin, serve: s.installAgent, long: true},
 
 		{method: "GET", path: "/v1/sessions", scope: scopeRead, serve: s.listSessions},

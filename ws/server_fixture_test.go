@@ -26,6 +26,15 @@ import (
 // token is the token of every server in the tests.
 const token = "0123456789abcdef0123456789abcdef"
 
+// lister is an agent that has sessions of its own.
+type lister struct{ agents.Agent }
+
+func (lister) Name() string { return "lister" }
+
+func (lister) Sessions(_ context.Context, directory string) (protocol.NativeSessions, error) {
+	return protocol.NativeSessions{Sessions: []protocol.NativeSession{{NativeSessionID: "n1", Title: "T", Directory: directory}}}, nil
+}
+
 // fixture is a running server with the mock agent and a store on disk.
 type fixture struct {
 	t       testing.TB
@@ -44,7 +53,7 @@ func serve(t testing.TB, change func(*ws.Options)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := session.NewManager(session.Options{Store: st, Agents: agents.NewRegistry(mock.New(mock.Options{Pace: time.Millisecond})), Log: zerolog.Nop(), Directory: t.TempDir()})
+	m := session.NewManager(session.Options{Store: st, Agents: agents.NewRegistry(mock.New(mock.Options{Pace: time.Millisecond}), lister{mock.New(mock.Options{})}), Log: zerolog.Nop(), Directory: t.TempDir()})
 	if err := m.Start(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ var (
 	_ agents.Agent     = (*Agent)(nil)
 	_ agents.Checker   = (*Agent)(nil)
 	_ agents.Installer = (*Agent)(nil)
+	_ agents.Lister    = (*Agent)(nil)
 	_ agents.Replayer  = (*Agent)(nil)
 )
 
@@ -217,12 +218,22 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err := a.Check(s); err != nil {
 		return nil, err
 	}
-	e, err := a.find()
+	_, conn, err := a.open(ctx, s, false)
 	if err != nil {
 		return nil, err
 	}
+	return conn, nil
+}
+
+// open starts the agent and opens its session, or lists those that it has. The
+// watch is nil if the agent was not started.
+func (a *Agent) open(ctx context.Context, s agents.Start, list bool) (*watch, *agents.Stdio, error) {
+	e, err := a.find()
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := a.o.User.CheckExecutable(e.Path); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
@@ -230,6 +241,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 		Quirks: &a.o.Entry.Quirks, Title: a.o.Entry.title(), Directory: s.Directory,
 		Model: s.Model, Mode: s.Mode, Effort: s.Effort, SystemPrompt: s.SystemPrompt, MCP: s.MCP,
 		Resume: s.Resume, Auth: a.auth(s.Env), Spent: s.Spent,
+		List: list,
 	})}
 	conn, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{
@@ -239,9 +251,9 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 		Translator: w, Version: e.Version, KeepRaw: s.KeepRaw, FramesOnly: !a.o.Entry.Quirks.Banner,
 	})
 	if err != nil {
-		return nil, w.explain(err)
+		return w, nil, w.explain(err)
 	}
-	return conn, nil
+	return w, conn, nil
 }
 
 // environment is what the agent finds in its environment.
@@ -276,7 +288,7 @@ func (w *watch) Native(frame []byte) agents.Output {
 	switch {
 	case w.failure != "":
 		w.giveUp()
-	case opening && w.ready:
+	case opening && w.ready && !w.setup.List:
 		w.agent.mu.Lock()
 		w.agent.known = facts{version: w.translator.agent.Info.Version, settings: w.settings}
 		w.agent.mu.Unlock()

@@ -64,6 +64,10 @@ func (t *translator) initialized(result json.RawMessage, err *jsonrpc.Error, o *
 	if t.setup.Recorded {
 		return
 	}
+	if t.setup.List {
+		t.list("", o)
+		return
+	}
 	if missing := t.missingTransport(); missing != "" {
 		t.fail(o, "it takes no MCP servers of type "+missing+"; start the session without them")
 		return

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +228,7 @@ func TestRealKillAndResume(t *testing.T) {
 		kill(t, pid)
 		until(t, conn, protocol.TypeAgentExited, nil)
 		finish(t, conn)
+		r.lists(t, native)
 
 		conn = r.open(t, agents.Start{Resume: native})
 		defer finish(t, conn)
@@ -242,6 +244,30 @@ func TestRealKillAndResume(t *testing.T) {
 			t.Errorf("the model knows the history: %v; the events are:\n%s", knows, got)
 		}
 	})
+}
+
+// listsSessions are the agents that list their sessions.
+var listsSessions = map[string]bool{"qwen": true, "claude-agent-acp": true, "opencode-acp": true, "codex-acp": true, "copilot": true}
+
+// lists lists the agent's sessions of the work folder: the one that it has
+// saved is among them.
+func (r *realAgent) lists(t *testing.T, native string) {
+	t.Helper()
+	list, err := r.Sessions(t.Context(), r.home.Dir)
+	if !listsSessions[r.Name()] {
+		if protocol.CodeOf(err) != protocol.CodeCapabilityMissing {
+			t.Errorf("%s lists %+v, %v", r.Name(), list, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(list.Sessions, func(s protocol.NativeSession) bool {
+		return s.NativeSessionID == native && s.Directory == r.home.Dir
+	}) {
+		t.Errorf("the session %s is not in %+v", native, list)
+	}
 }
 
 // An unknown native session begins anew and says so, also with agents that

@@ -27,6 +27,8 @@ type setup struct {
 	Auth string
 	// Spent is what the session used before; nil for nothing.
 	Spent *protocol.UsageUpdated
+	// List asks for the agent's sessions, and begins none.
+	List bool
 	// Recorded tells that the frames come from a recording: what comes next in
 	// the opening is told by it.
 	Recorded bool
@@ -41,6 +43,7 @@ type translator struct {
 
 	agent   initialized
 	opening opening
+	listing listing
 	session string
 	ready   bool
 	// failure is why the session did not open; empty while it may.

@@ -24,7 +24,7 @@ func newAgents(t *terminal) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return listAgents(cmd, c) },
 	}
 	cmd.RunE = list.RunE
-	cmd.AddCommand(list, newAgentsInstall(c), newAgentsReplay(t), newAgentsDoctor(t, c))
+	cmd.AddCommand(list, newAgentsSessions(c), newAgentsInstall(c), newAgentsReplay(t), newAgentsDoctor(t, c))
 	return cmd
 }
 
