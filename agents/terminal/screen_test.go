@@ -28,6 +28,9 @@ func TestScreen_Shows(t *testing.T) {
 		"half a character":          {"\xc3|\xa4", "ä", ""},
 		"half a sequence":           {"\x1b|[2|;3H|x", "\n  x", ""},
 		"half a string":             {"\x1b]0;ti|tle\x1b|\\x", "x", ""},
+		"a string that is cut":      {"\x1b]0;ti\x18one\r\n\x1bPq\x1atwo|\r\n\x1b]0;ti|tle\x18three", "one\ntwo\nthree", ""},
+		"a sequence that is cut":    {"\x1b[3\x18one\r\n\x1b[2|\x1atwo\r\n\x1b(\x18three\x1b\x18 four", "one\ntwo\nthree four", ""},
+		"other character sets":      {"\x1b%G\x1b)0\x1b*|B\x1b F\x1b#3a\x1b(0q\x1b(Bq", "a─q", ""},
 		"bad characters":            {"a\xff\xfeb", "ab", ""},
 		"where is the cursor":       {"ab\x1b[6n", "ab", "\x1b[1;3R"},
 		"who are you":               {"\x1b[c\x1b[0c\x1b[>c", "", deviceAttributes + deviceAttributes},
@@ -84,9 +87,12 @@ func TestScreen_FollowsTitleSizeAndPaste(t *testing.T) {
 func TestScreen_TakesNotifications(t *testing.T) {
 	t.Parallel()
 	s := newScreen(5, 20)
-	s.write([]byte("\x1b]9;build \x1b\\\x1b]9;4;1;50\x07\x1b]777;notify;Codex;needs\tyou\x07\x1b]777;other\x07\x1b]9;\x07\x1b]9;one\x07\x1b]9;two\x07\x1b]9;too many\x07"))
+	s.write([]byte("\x1b]0;cut\x18\x1b]9;cut\x1a\x1b]9;build \x1b\\\x1b]9;4;1;50\x07\x1b]777;notify;Codex;needs\tyou\x07\x1b]777;other\x07\x1b]9;\x07\x1b]9;one\x07\x1b]9;two\x07\x1b]9;too many\x07"))
 	if got := strings.Join(s.sequences.notes, "|"); got != "build|Codex: needs you|one|two" {
 		t.Errorf("notes %q", got)
+	}
+	if s.sequences.title != "" {
+		t.Errorf("a string that was cut became the title %q", s.sequences.title)
 	}
 	if s.sequences.rang {
 		t.Error("the end of a notification rang the bell")

@@ -102,15 +102,18 @@ func sequenceSize(p []byte) (size int, whole bool) {
 	if len(p) < 2 {
 		return 0, false
 	}
+	final := byte(0x40)
 	switch {
 	case p[1] < ' ' || p[1] > '~':
 		return 1, true // no sequence; the emulator would go on waiting for one
+	case p[1] < '0':
+		final = '0' // a character set, or the like
 	case p[1] != '[':
 		return 2, true
 	}
 	for i, c := range p[2:] {
 		switch {
-		case c >= 0x40 && c <= 0x7e:
+		case c >= final && c <= 0x7e:
 			return i + 3, true
 		case c < 0x20 || c > 0x7e || i >= maxSequence:
 			return i + 2, true // no sequence: what is wrong stays outside
@@ -121,10 +124,16 @@ func sequenceSize(p []byte) (size int, whole bool) {
 
 // take appends one sequence, if the emulator may see it.
 func (s *sequences) take(out, sequence []byte) []byte {
-	if len(sequence) < 2 {
+	last := sequence[len(sequence)-1]
+	switch {
+	case len(sequence) < 2:
+		return out
+	case sequence[1] < '0': // the emulator knows some whose last byte is the third
+		if sequence[1] == '(' && len(sequence) == 3 && last >= '0' {
+			out = append(out, sequence...)
+		}
 		return out
 	}
-	last := sequence[len(sequence)-1]
 	if strings.IndexByte("]P_^Xk", sequence[1]) >= 0 {
 		s.kind, s.text = last, nil
 		return out
@@ -163,9 +172,10 @@ func (s *sequences) take(out, sequence []byte) []byte {
 }
 
 // string takes in a string up to its end: BEL, or the escape of what follows.
-// The emulator sees none: it would keep any number of colours.
+// CAN and SUB break it off: it means nothing then. The emulator sees none: it
+// would keep any number of colours.
 func (s *sequences) string(p []byte) (rest []byte) {
-	n := bytes.IndexAny(p, "\x07\x1b")
+	n := bytes.IndexAny(p, "\x07\x18\x1a\x1b")
 	end := n >= 0
 	if !end {
 		n = len(p)
@@ -175,10 +185,11 @@ func (s *sequences) string(p []byte) (rest []byte) {
 	if !end {
 		return p
 	}
-	if p[0] == bell {
+	how := p[0]
+	if how != esc {
 		p = p[1:]
 	}
-	if s.kind == ']' {
+	if s.kind == ']' && (how == bell || how == esc) {
 		s.say(colours[string(s.text)])
 		s.command(strings.Map(shown, string(bytes.ToValidUTF8(s.text, nil))))
 	}
