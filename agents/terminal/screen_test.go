@@ -102,6 +102,24 @@ func TestScreen_TakesNotifications(t *testing.T) {
 	}
 }
 
+// Notifications in the words of kitty may come in pieces and encoded; its
+// questions, icons and buttons are none.
+func TestScreen_TakesKittyNotifications(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]string{
+		"\x1b]99;;Hello\x1b\\": "Hello",
+		"\x1b]99;i=1:d=0:p=title;Done\x07\x1b]99;i=1:p=body;it; works\x07":             "Done|it; works",
+		"\x1b]99;e=1;aGVsbG8NCg==\x07\x1b]99;e=1;no base64!\x07":                       "hello",
+		"\x1b]99;i=1:p=?;\x07\x1b]99;p=icon;x\x07\x1b]99;i=1:p=close;\x07\x1b]99;\x07": "",
+	} {
+		s := newScreen(5, 20)
+		s.write([]byte(output))
+		if got := strings.Join(s.sequences.notes, "|"); got != want {
+			t.Errorf("%q: notes %q, want %q", output, got, want)
+		}
+	}
+}
+
 // panicking is an emulator that fails at every write.
 type panicking struct{ emulator }
 

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -198,7 +199,7 @@ func (s *sequences) string(p []byte) (rest []byte) {
 }
 
 // command does an operating system command: titles, and notifications in the
-// words of iTerm2 (9) and rxvt (777). 9;4 is a progress bar.
+// words of iTerm2 (9), kitty (99) and rxvt (777). 9;4 is a progress bar.
 func (s *sequences) command(text string) {
 	number, rest, _ := strings.Cut(text, ";")
 	note := ""
@@ -209,6 +210,8 @@ func (s *sequences) command(text string) {
 		if !strings.HasPrefix(rest, "4;") {
 			note = rest
 		}
+	case "99":
+		note = kitty(rest)
 	case "777":
 		if words, ok := strings.CutPrefix(rest, "notify;"); ok {
 			note = strings.Replace(words, ";", ": ", 1)
@@ -217,6 +220,22 @@ func (s *sequences) command(text string) {
 	if note = strings.TrimSpace(note); note != "" && len(s.notes) < maxNotes {
 		s.notes = append(s.notes, note)
 	}
+}
+
+// kitty returns the text of a notification, or of the piece of one that came:
+// keys with values, then the text. What is no title or body is not text.
+func kitty(keys string) string {
+	keys, text, _ := strings.Cut(keys, ";")
+	for key := range strings.SplitSeq(keys, ":") {
+		switch {
+		case strings.HasPrefix(key, "p=") && key != "p=title" && key != "p=body":
+			return ""
+		case key == "e=1":
+			decoded, _ := base64.StdEncoding.DecodeString(text) // as far as it is right
+			text = strings.Map(shown, string(bytes.ToValidUTF8(decoded, nil)))
+		}
+	}
+	return text
 }
 
 // say adds an answer, as long as the program does not ask for too many.
