@@ -56,6 +56,10 @@ const (
 	CodeInvalidParams  = -32602
 )
 
+// CodeSkipped is the code of the error that stands for an answer which was too
+// long to be read. It is ours: it never travels.
+const CodeSkipped = -2
+
 // Error is the error of an answer.
 type Error struct {
 	Code    int             `json:"code"`

@@ -32,6 +32,8 @@ type Incoming struct {
 	Result json.RawMessage
 	// Error is nil if the call went well.
 	Error *Error
+	// Skipped tells that the line was too long to be read (Peer.Skipped).
+	Skipped bool
 }
 
 // Peer is our side of a connection. Set the fields before use. It is not safe
@@ -106,15 +108,17 @@ func (p *Peer) Receive(line []byte) (Incoming, error) {
 	case m.ID == nil || *m.ID == "" || (m.Error == nil && m.Result == nil):
 		return Incoming{}, errShape
 	}
-	in := Incoming{Kind: Response, ID: *m.ID, Result: m.Result, Error: m.Error}
-	tag, ok := p.open[*m.ID]
+	return p.match(Incoming{Kind: Response, ID: *m.ID, Result: m.Result, Error: m.Error}), nil
+}
+
+// match finds the call that a response answers.
+func (p *Peer) match(in Incoming) Incoming {
+	tag, ok := p.Drop(in.ID)
 	if !ok {
 		in.Kind = Stray
-		return in, nil
 	}
-	delete(p.open, *m.ID)
 	in.Tag = tag
-	return in, nil
+	return in
 }
 
 // raw encodes params or a result. They are our own types and checked JSON, so
