@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -124,21 +125,27 @@ func (t *TerminalProcess) Read(p []byte) (int, error) {
 	}
 }
 
-// Write types keys: all of them, or as many as the program takes until the
-// deadline. One caller's keys stay together.
-func (t *TerminalProcess) Write(keys []byte, deadline time.Time) (int, error) {
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
+// Write types keys: all of them, or as many as the program takes until ctx is
+// done. One caller's keys stay together.
+func (t *TerminalProcess) Write(ctx context.Context, keys []byte) (int, error) {
 	select {
 	case t.writing <- struct{}{}:
 		defer func() { <-t.writing }()
-	case <-timer.C:
-		return 0, fmt.Errorf("cannot type: %w", os.ErrDeadlineExceeded)
+	case <-ctx.Done():
+		return 0, fmt.Errorf("cannot type: %w", context.Cause(ctx))
 	}
-	if err := t.master.file.SetWriteDeadline(deadline); err != nil {
+	if err := t.master.file.SetWriteDeadline(time.Time{}); err != nil {
 		return 0, fmt.Errorf("cannot type: %w", err)
 	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		_ = t.master.file.SetWriteDeadline(time.Unix(1, 0))
+	})
 	n, err := t.master.file.Write(keys)
+	if !stop() {
+		<-ended // or it would end the next write
+	}
 	if err != nil {
 		return n, fmt.Errorf("cannot type: %w", err)
 	}

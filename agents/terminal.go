@@ -15,7 +15,9 @@ type TerminalAgent interface {
 }
 
 // TerminalConn is a Conn whose program runs on a terminal that people may look
-// at and type on.
+// at and type on. Its Send types a prompt as a person would, which takes its
+// time: when the ctx is done before Enter, the prompt is refused with the ctx's
+// cause if that is a *protocol.Error, and is not entered.
 type TerminalConn interface {
 	Conn
 	// Terminal returns the terminal. It can be read after the Conn's end, too.

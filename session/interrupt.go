@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"time"
 
 	"github.com/towline-dev/towline/agents"
@@ -10,6 +11,10 @@ import (
 // interruptGrace is how long an agent may take to end an interrupted turn.
 // After that it is stopped, and the next prompt resumes it.
 const interruptGrace = 5 * time.Second
+
+// errNotEntered is what becomes of a prompt that is being typed, or waits for
+// it, when a person interrupts.
+var errNotEntered = protocol.Errorf(protocol.CodeBusy, "the turn was interrupted before this prompt was entered; send it again if it is still wanted")
 
 // interrupt stops the open turn: its asks are cancelled at once, so that no
 // later decision can count, and the agent is told. Without a turn it does
@@ -28,6 +33,10 @@ func (s *Session) interrupt(by protocol.Actor) {
 	l := s.link
 	if l == nil || l.conn == nil {
 		return
+	}
+	if _, types := l.conn.(agents.TerminalConn); types {
+		l.stopTyping(errNotEntered) // at once: the courier may be busy with typing
+		l.typing, l.stopTyping = context.WithCancelCause(context.Background())
 	}
 	s.send(outgoing{
 		command: func() (agents.Command, error) { return &agents.Interrupt{}, nil },

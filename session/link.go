@@ -33,8 +33,12 @@ type link struct {
 	cancel  context.CancelFunc
 	courier chan outgoing
 	credits chan struct{}
-	closing bool
-	gone    atomic.Bool
+	// typing ends with the next interrupt: a prompt that is typed as a person
+	// would (agents.TerminalConn) is not entered after it.
+	typing     context.Context //nolint:containedctx // the time between two interrupts, no call's
+	stopTyping context.CancelCauseFunc
+	closing    bool
+	gone       atomic.Bool
 }
 
 // outgoing is a command on its way to the agent. command runs on the courier;
@@ -43,6 +47,8 @@ type link struct {
 type outgoing struct {
 	command func() (agents.Command, error)
 	done    func(error)
+	// until is set by send: what is not delivered by then need not be.
+	until context.Context //nolint:containedctx // ends while the command waits, too
 }
 
 // start says how to open the native session.
@@ -67,6 +73,7 @@ func (s *Session) open() {
 		cancel: cancel, opened: make(chan struct{}),
 		courier: make(chan outgoing, courierQueue), credits: make(chan struct{}, reportCredits),
 	}
+	l.typing, l.stopTyping = context.WithCancelCause(context.Background())
 	s.link = l
 	starting := protocol.StatusStarting
 	s.ledger.update(protocol.SourceServer, &protocol.SessionUpdated{Status: &starting})
@@ -162,6 +169,7 @@ func (s *Session) send(o outgoing) {
 		o.done(protocol.Errorf(protocol.CodeAgentNotRunning, "the agent is not running; the next prompt starts it"))
 		return
 	}
+	o.until = l.typing
 	select {
 	case l.courier <- o:
 	default:
@@ -194,7 +202,7 @@ func (s *Session) deliverOne(l *link, o outgoing) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), sendLimit)
+	ctx, cancel := context.WithTimeout(o.until, sendLimit)
 	defer cancel()
 	return l.conn.Send(ctx, c)
 }

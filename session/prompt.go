@@ -1,6 +1,8 @@
 package session
 
 import (
+	"errors"
+
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -139,6 +141,10 @@ func (s *Session) sendPrompt(q queuedPrompt, steer bool) {
 		},
 		done: func(err error) {
 			if err == nil {
+				return
+			}
+			if !steer && s.ledger.turn == t && errors.Is(err, errNotEntered) {
+				s.ledger.endTurn(protocol.SourceServer, &protocol.TurnEnded{Outcome: protocol.OutcomeInterrupted}, reasonTurnInterrupted)
 				return
 			}
 			if steer || s.ledger.turn != t {

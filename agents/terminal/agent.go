@@ -59,8 +59,8 @@ type Program interface {
 	PID() int
 	// Read returns output, and io.EOF after the end.
 	Read(p []byte) (int, error)
-	// Write types keys: all, or as many as are taken until the deadline.
-	Write(keys []byte, deadline time.Time) (int, error)
+	// Write types keys: all, or as many as are taken until ctx is done.
+	Write(ctx context.Context, keys []byte) (int, error)
 	Resize(rows, cols int) error
 	// Foreground tells whether no command that it has started has the terminal.
 	Foreground() bool

@@ -3,6 +3,7 @@ package terminal
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -53,6 +54,9 @@ type Conn struct {
 	// started is when the program was; settled tells that it has come to rest
 	// once since.
 	started time.Time
+	// pressed is when Enter or an interrupt was last pressed for a client of the
+	// session's events.
+	pressed time.Time
 	// told is the text of the newest item, trust its confidence, and items
 	// counts them.
 	told    string
@@ -80,7 +84,7 @@ func (c *Conn) read() {
 	for {
 		n, err := c.process.Read(buf)
 		if answers := c.take(buf[:n]); len(answers) > 0 {
-			_, _ = c.process.Write(answers, time.Now().Add(answerTime)) // whoever does not read misses them
+			c.answer(answers)
 		}
 		if err != nil {
 			break
@@ -91,6 +95,14 @@ func (c *Conn) read() {
 	defer c.mu.Unlock()
 	c.exit = &exit
 	c.tellLocked()
+}
+
+// answer types what the terminal itself has to say. A program that does not
+// read misses it.
+func (c *Conn) answer(answers []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	_, _ = c.process.Write(ctx, answers)
 }
 
 // take adds output to the history and to the screen.
@@ -149,12 +161,8 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	if err != nil {
 		return err
 	}
-	c.rest(ctx, c.started, readyRest, time.Until(c.started.Add(readyTime)))
-	c.mu.Lock()
-	entered := c.tempo.typed
-	c.mu.Unlock()
-	if !entered.IsZero() { // a program that starts a command changes how it reads keys
-		c.rest(ctx, entered, enterRest, enterTime)
+	if err := c.ready(ctx); err != nil {
+		return err
 	}
 	// While the prompt is typed nobody else types into it.
 	typist := protocol.Actor{Kind: "client", ClientID: "prompt " + p.PromptID}
@@ -166,41 +174,61 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	pasting := c.screen.sequences.pasting
 	c.mu.Unlock()
 	typed := time.Now()
-	if err := c.write(keysFor(text, pasting)); err != nil {
+	if err := c.write(ctx, keysFor(text, pasting)); err != nil {
 		return err
 	}
-	c.rest(ctx, typed, enterRest, enterTime)
+	if err := c.rest(ctx, typed, enterRest, enterTime); err != nil {
+		return err
+	}
 	if err := c.mayType(typist); err != nil {
 		return err // a person has taken over
 	}
-	if err := c.write(enter); err != nil {
+	if err := c.write(ctx, enter); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tempo.typed = time.Now()
+	c.pressed = c.tempo.typed
 	c.tempo.interrupted = time.Time{}
 	c.wakeRecv()
 	return nil
+}
+
+// ready waits until a prompt can be typed: the program has come to rest once,
+// and since the last Enter or interrupt, which change how a program reads keys.
+func (c *Conn) ready(ctx context.Context) error {
+	if err := c.rest(ctx, c.started, readyRest, time.Until(c.started.Add(readyTime))); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	pressed := c.pressed
+	c.mu.Unlock()
+	return c.rest(ctx, pressed, enterRest, time.Until(pressed.Add(enterTime)))
 }
 
 // interrupt presses what the program takes for it. The turn ends soon, whatever the program does.
 func (c *Conn) interrupt() error {
 	c.mu.Lock()
 	c.tempo.interrupted = time.Now()
+	c.pressed = c.tempo.interrupted
 	c.wakeRecv()
 	c.mu.Unlock()
-	return c.write(habitsOf(c.o.Command[0]).interrupt)
+	return c.write(context.Background(), habitsOf(c.o.Command[0]).interrupt)
 }
 
 // write types keys.
-func (c *Conn) write(keys string) error {
-	n, err := c.process.Write([]byte(keys), time.Now().Add(typeTime))
+func (c *Conn) write(ctx context.Context, keys string) error {
+	bounded, cancel := context.WithTimeout(ctx, typeTime)
+	defer cancel()
+	n, err := c.process.Write(bounded, []byte(keys))
 	switch {
 	case err == nil:
 		return nil
 	case c.ended():
 		return errEnded()
+	case ctx.Err() != nil:
+		return refusal(ctx)
 	default:
 		return protocol.Errorf(protocol.CodeTimeout, "the program does not read what is typed: it took %d of %d bytes; interrupt it, or end the session", n, len(keys))
 	}
@@ -217,31 +245,43 @@ func errEnded() error {
 	return protocol.Errorf(protocol.CodeAgentNotRunning, "the program on the terminal has ended; the next prompt starts it again")
 }
 
+// refusal is what a prompt is told that was not entered in its time.
+func refusal(ctx context.Context) error {
+	if told, ok := errors.AsType[*protocol.Error](context.Cause(ctx)); ok {
+		return told
+	}
+	return protocol.Errorf(protocol.CodeTimeout, "the program was not ready for the prompt in time, so it was not entered; look at the screen, and try again")
+}
+
 // rest waits until there was output since a moment and it rests, at most for
-// the limit.
-func (c *Conn) rest(ctx context.Context, since time.Time, quiet, limit time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+// the limit. It refuses if ctx is done: then nothing more is to be typed.
+func (c *Conn) rest(ctx context.Context, since time.Time, quiet, limit time.Duration) error {
+	over := time.NewTimer(limit)
+	defer over.Stop()
 	for {
 		c.mu.Lock()
 		last, ended, moved := c.tempo.last, c.exit != nil, c.moved
 		c.mu.Unlock()
-		wait := time.Until(last.Add(quiet))
-		if ended || (last.After(since) && wait <= 0) {
-			return
-		}
+		wait := limit
 		if last.After(since) {
-			moved = nil
-		} else {
-			wait = limit
+			wait, moved = time.Until(last.Add(quiet)), nil
+		}
+		switch {
+		case ctx.Err() != nil:
+			return refusal(ctx)
+		case ended || wait <= 0:
+			return nil
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-moved:
 		case <-timer.C:
+		case <-over.C:
+			timer.Stop()
+			return nil
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return refusal(ctx)
 		}
 		timer.Stop()
 	}

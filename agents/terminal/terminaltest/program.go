@@ -4,10 +4,10 @@
 package terminaltest
 
 import (
+	"context"
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/terminal"
@@ -111,18 +111,20 @@ func (p *Program) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Write notes keys. A deaf program takes none until the deadline.
-func (p *Program) Write(keys []byte, deadline time.Time) (int, error) {
+// Write notes keys. A deaf program takes none until ctx is done.
+func (p *Program) Write(ctx context.Context, keys []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.over:
 		return 0, os.ErrClosed
+	case ctx.Err() != nil:
+		return 0, context.Cause(ctx)
 	case p.deaf:
 		p.mu.Unlock()
-		<-time.After(time.Until(deadline))
+		<-ctx.Done()
 		p.mu.Lock()
-		return 0, os.ErrDeadlineExceeded
+		return 0, context.Cause(ctx)
 	}
 	p.typed = append(p.typed, keys...)
 	return len(keys), nil
