@@ -167,6 +167,10 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err := a.o.User.CheckExecutable(e.Path); err != nil {
 		return nil, err
 	}
+	extensions, err := checkWorkspace(s.Directory)
+	if err != nil {
+		return nil, err
+	}
 	files, err := writeFiles(s.SystemPrompt, a.o.User)
 	if err != nil {
 		if protocol.CodeOf(err) != protocol.CodeInternal {
@@ -175,10 +179,16 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 		a.o.Log.Error().Err(err).Msg("Cannot prepare Pi")
 		return nil, protocol.Errorf(protocol.CodeAgentStartFailed, "the files that Pi needs could not be written to the temporary folder; look whether it is full or read-only")
 	}
-	t := newTranslator(setup{PermissionMode: s.PermissionMode, Resumed: s.Resume != "" && !s.Fork})
+	env := environment(a.o.Environ(), s.Env)
+	own, err := a.ownExtensions(ctx, e.Path, files, env)
+	if err != nil {
+		files.Remove()
+		return nil, err
+	}
+	t := newTranslator(setup{PermissionMode: s.PermissionMode, Resumed: s.Resume != "" && !s.Fork, LeftOut: extensions})
 	stdio, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{
-			Path: e.Path, Args: args(s, files), Dir: s.Directory, Env: environment(a.o.Environ(), s.Env),
+			Path: e.Path, Args: args(s, files, own), Dir: s.Directory, Env: env,
 			SessionID: s.SessionID, StateDir: a.o.StateDir, Credential: a.o.User.Credential(),
 		},
 		Translator: t, Version: agents.PackageVersion(e.Path), KeepRaw: s.KeepRaw, MaxLine: maxLine,

@@ -41,7 +41,7 @@ func TestOpenAndTurn(t *testing.T) {
 	}
 	got := ndjson(t, readUntil(t, conn, protocol.TypeTurnEnded))
 	want(t, got, `"agent.started"`, `"model":"fake/one"`, `"commands":[{"name":"review"`, `"prompt_ids":["m1"]`, `"native_session_id":"N-1"`,
-		"--mode rpc --offline -e ", "--model fake/one --thinking high --append-system-prompt ", "PI_OFFLINE=1", "OPENAI_API_KEY=k", "MY_VAR=1")
+		"--mode rpc --offline --no-extensions -e ", "--model fake/one --thinking high --append-system-prompt ", "PI_OFFLINE=1", "OPENAI_API_KEY=k", "MY_VAR=1")
 	wantNone(t, got, "AWS_SECRET", "be brief", gateCommand)
 	files := connFiles(conn)
 	for _, path := range []string{files.gate, files.prompt} {

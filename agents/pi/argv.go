@@ -23,9 +23,13 @@ func checkStart(s agents.Start) error {
 
 // args is the command line. Every value was checked, so none can be taken for
 // a flag (section 1). The system prompt goes by a file: what is given by word
-// is in every list of processes.
-func args(s agents.Start, d *sideFiles) []string {
-	args := []string{"--mode", "rpc", "--offline", "-e", d.gate}
+// is in every list of processes. Pi finds no extensions itself: it gets the
+// gate, then the user's own.
+func args(s agents.Start, d *sideFiles, own []string) []string {
+	args := []string{"--mode", "rpc", "--offline", "--no-extensions", "-e", d.gate}
+	for _, path := range own {
+		args = append(args, "-e", path)
+	}
 	switch {
 	case s.Fork:
 		args = append(args, "--fork", s.Resume)

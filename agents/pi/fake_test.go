@@ -12,6 +12,9 @@ import (
 // fakePi answers requests, and each prompt with a turn that says how it was
 // started. The variable FAKE makes it fail. It returns its exit code.
 func fakePi(args []string) int {
+	if slices.Contains(args, "--no-session") {
+		return fakeList()
+	}
 	switch os.Getenv("FAKE") {
 	case "no session":
 		fmt.Fprintln(os.Stderr, "No session found matching 'x'")

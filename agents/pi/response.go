@@ -166,6 +166,10 @@ func (t *translator) state(q request, data json.RawMessage, o *output) {
 	if *u != (protocol.SessionUpdated{}) {
 		o.emit(u)
 	}
+	if t.setup.LeftOut {
+		o.notice("warning", "project_extensions_left_out",
+			"the Pi extensions of the work folder are not loaded, because they could pass over approvals; name those that you trust in your own Pi settings", nil)
+	}
 }
 
 // tellNative reports the native session once it can be resumed.
@@ -194,6 +198,7 @@ func (t *translator) listCommands(data json.RawMessage, o *output) {
 		Commands []struct {
 			Name        string `json:"name"`
 			Description string `json:"description"`
+			Source      string `json:"source"`
 		} `json:"commands"`
 	}
 	if json.Unmarshal(data, &d) != nil {
@@ -201,7 +206,7 @@ func (t *translator) listCommands(data json.RawMessage, o *output) {
 	}
 	u := &protocol.CommandsUpdated{Commands: []protocol.SlashCommand{}}
 	for _, c := range d.Commands {
-		if c.Name == gateCommand {
+		if c.Name == gateCommand && c.Source == "extension" { // a prompt of the folder's may have the name
 			t.gated = true
 			continue
 		}

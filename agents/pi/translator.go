@@ -21,6 +21,8 @@ type setup struct {
 	PermissionMode string
 	// Resumed tells that the native session existed before.
 	Resumed bool
+	// LeftOut tells that the work folder has extensions, which are not loaded.
+	LeftOut bool
 }
 
 // translator is the pure half of the agent: the state of one Pi process, as
