@@ -1,6 +1,7 @@
 // Package agents is how Towline drives coding agents: the Agent interface, the
 // registry that finds an agent's executable, process control for agents that
-// speak over stdio, and the installer. Below it is one package per agent.
+// speak over stdio. Below it is one package per agent, and agents/install, which
+// brings their programs.
 //
 // An agent is cut into two parts. Its Translator is a pure state machine:
 // native frame in, universal events out; command in, native frames out. It has

@@ -60,7 +60,7 @@ func FindExecutable(l *Locator, environ []string, agent, file string) (Executabl
 func (l Locator) Find(agent, file string) (Executable, error) {
 	if path, ok := l.Flags[agent]; ok {
 		path, err := filepath.Abs(path)
-		if err != nil || !executable(path) {
+		if err != nil || !IsExecutable(path) {
 			return Executable{}, protocol.Errorf(protocol.CodeAgentNotInstalled,
 				"the file that --agent names for %s is no executable; correct the flag", agent)
 		}
@@ -72,7 +72,7 @@ func (l Locator) Find(agent, file string) (Executable, error) {
 	for _, dir := range filepath.SplitList(l.Path) {
 		path := filepath.Join(dir, filepath.Base(file))
 		// A relative entry would find what an agent put into a work tree.
-		if filepath.IsAbs(path) && executable(path) {
+		if filepath.IsAbs(path) && IsExecutable(path) {
 			return Executable{Path: path, Origin: OriginPath}, nil
 		}
 	}
@@ -92,7 +92,7 @@ func (l Locator) installed(agent, file string) (Executable, bool) {
 	}
 	var versions []string
 	for _, e := range entries {
-		if semver.IsValid("v"+e.Name()) && executable(InstalledPath(l.Dir, agent, e.Name(), file)) {
+		if semver.IsValid("v"+e.Name()) && IsExecutable(InstalledPath(l.Dir, agent, e.Name(), file)) {
 			versions = append(versions, e.Name())
 		}
 	}
@@ -103,8 +103,14 @@ func (l Locator) installed(agent, file string) (Executable, bool) {
 	return Executable{Path: InstalledPath(l.Dir, agent, version, file), Origin: OriginAgentsDir, Version: version}, true
 }
 
-// executable tells whether path is a regular file that may be run.
-func executable(path string) bool {
+// InstalledPath is where an installed executable lies: in the agents folder
+// dir, below the agent's name and version, at its path in the package.
+func InstalledPath(dir, agent, version, file string) string {
+	return filepath.Join(dir, agent, version, filepath.FromSlash(file))
+}
+
+// IsExecutable tells whether path is a regular file that may be run.
+func IsExecutable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -24,7 +25,7 @@ type Options struct {
 	// Locator finds the executable; nil searches the server's PATH alone.
 	Locator *agents.Locator
 	// Installation installs the pinned version; nil means that it cannot be.
-	Installation *agents.Installation
+	Installation *install.Program
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
 	// User is whom the agent runs as; nil means the server's own user. Its home
@@ -165,7 +166,7 @@ func (a *Agent) credentials() string {
 	return "missing"
 }
 
-// Install installs the pinned version (agents.Installation).
+// Install installs the pinned version (install.Program).
 func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if a.o.Installation == nil {
 		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install %s; install it by hand, or name its command with --agent %s=COMMAND", a.Name(), a.Name())

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -64,9 +65,9 @@ func TestEntries(t *testing.T) {
 			t.Errorf("there is no entry %s", want)
 		}
 	}
-	for _, name := range agents.ACPInstallable() {
+	for _, name := range install.ACPNames() {
 		e, ok := Find(name)
-		if i := agents.ACPInstallation(name, "/a"); !ok || i.Node.File != New(Options{Entry: e}).file() {
+		if i := install.ACP(name, "/a"); !ok || i.Node.File != New(Options{Entry: e}).file() {
 			t.Errorf("%s is installed as %s and looked for as %s", name, i.Node.File, New(Options{Entry: e}).file())
 		}
 	}

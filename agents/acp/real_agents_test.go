@@ -6,6 +6,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -37,7 +38,7 @@ func newReal(t *testing.T, name string, home *agenttest.Home) *Agent {
 		t.Fatalf("there is no entry %s", name)
 	}
 	dir := installed.Dir(t)
-	installation := agents.ACPInstallation(name, dir)
+	installation := install.ACP(name, dir)
 	installed.Agent(t, installation)
 	return New(Options{Entry: e, Locator: &agents.Locator{Dir: dir}, Installation: installation, Environ: home.Env})
 }

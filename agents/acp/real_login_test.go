@@ -8,6 +8,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -22,7 +23,7 @@ func TestRealLoginWanted(t *testing.T) {
 		"copilot": {installed.Copilot, []string{"GitHub Copilot CLI did not start: it wants a login", "it offers: Run `copilot login` in the terminal"}},
 		"auggie": {func(t testing.TB) string {
 			t.Helper()
-			return installed.Package(t, "auggie", "0.36.0", agents.Package{
+			return installed.Package(t, "auggie", "0.36.0", install.Package{
 				Name: "@augmentcode/auggie", File: "augment.mjs",
 				Integrity: "sha512-jb4kq97pGzG0i5UyISc//LjTVlFzIywwD+VfPemiSIl58KjLfxry3KDgxWYnr1vmV8yUkySVzjLnj4ewUEbT/Q==",
 			})

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -18,7 +19,7 @@ type Options struct {
 	// Locator finds the executable; nil searches the server's PATH alone.
 	Locator *agents.Locator
 	// Installation installs the pinned version; nil means that it cannot be.
-	Installation *agents.Installation
+	Installation *install.Program
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
 	// User is whom the CLI runs as; nil means the server's own user. Its home
@@ -65,7 +66,7 @@ func (a *Agent) Capabilities() protocol.Capabilities { return local.capabilities
 // --version.
 func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 	info := protocol.AgentInfo{
-		Name: name, Title: title, Status: "missing", Pinned: agents.AmpVersion,
+		Name: name, Title: title, Status: "missing", Pinned: install.AmpVersion,
 		Credentials: credentials(a.o.Environ()), Capabilities: a.Capabilities(), Permission: agents.GrantModes(),
 	}
 	e, err := a.find()
@@ -92,7 +93,7 @@ func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, agents.AmpFile)
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, install.AmpFile)
 }
 
 // version finds out the executable's version: the first generation's stands in
@@ -109,7 +110,7 @@ func (a *Agent) version(ctx context.Context, e agents.Executable) (string, error
 	return readVersion(line), nil
 }
 
-// Install installs the pinned version (agents.Installation).
+// Install installs the pinned version (install.Program).
 func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if a.o.Installation == nil {
 		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install agents; install Amp by hand, or name it with --agent amp=/path")

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -67,6 +67,6 @@ func remoteFailure(err error, version string) error {
 	return &protocol.Error{
 		Code: e.Code, Details: e.Details,
 		Message: "Amp " + version + " runs its agent on Amp's servers and did not start; let it reach them and log in with amp login, or install " +
-			agents.AmpVersion + ", which runs here, by: towline agents install amp. It said: " + e.Message,
+			install.AmpVersion + ", which runs here, by: towline agents install amp. It said: " + e.Message,
 	}
 }

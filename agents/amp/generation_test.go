@@ -13,6 +13,7 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/agenttest/optional"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -41,7 +42,7 @@ func TestSection1NewerGenerationIsMarked(t *testing.T) {
 	}
 	a := newerAmp(t, fmt.Sprintf("exec %q \"$@\"", self))
 	info := a.Info(t.Context())
-	if info.Status != "ready" || info.Version != newer || info.Capabilities.Permissions || info.Capabilities.Interrupt || info.Message != unproven || info.Pinned != agents.AmpVersion {
+	if info.Status != "ready" || info.Version != newer || info.Capabilities.Permissions || info.Capabilities.Interrupt || info.Message != unproven || info.Pinned != install.AmpVersion {
 		t.Errorf("info is %+v", info)
 	}
 	c := openWith(t, a, agents.Start{SessionID: "s1", Directory: t.TempDir()})
@@ -66,7 +67,7 @@ func wantNewerFailure(t *testing.T, err error) {
 	if protocol.CodeOf(err) != protocol.CodeAgentStartFailed {
 		t.Fatalf("got %v", err)
 	}
-	want(t, err.Error(), "Amp "+newer+" runs its agent on Amp's servers and did not start", "towline agents install amp", agents.AmpVersion, "(exit code 1)")
+	want(t, err.Error(), "Amp "+newer+" runs its agent on Amp's servers and did not start", "towline agents install amp", install.AmpVersion, "(exit code 1)")
 	if strings.Contains(err.Error(), "\n") {
 		t.Errorf("the message has more than one line: %q", err)
 	}
@@ -77,11 +78,11 @@ func TestRealNewerGeneration(t *testing.T) {
 	if runtime.GOOS+runtime.GOARCH != "linuxamd64" {
 		optional.Missing(t, "the newer Amp is pinned for Linux on x64 alone")
 	}
-	p := agents.Package{
+	p := install.Package{
 		Name: "@ampcode/cli-linux-x64", File: "amp",
 		Integrity: "sha512-BsQyuBKf9jYno4vknDM9Mx20iOurO8/G14aaHZCMT1H1TlrOIOWH4//1ZwBll1/AneOxc+mqkoF0f3N/3fr/eA==",
 	}
-	path := installed.Agent(t, &agents.Installation{Agent: "amp-newer", Version: newer, Dir: installed.Dir(t), Platforms: map[string]agents.Package{"linux-x64": p, "linux-x64-musl": p}})
+	path := installed.Agent(t, &install.Program{Agent: "amp-newer", Version: newer, Dir: installed.Dir(t), Platforms: map[string]install.Package{"linux-x64": p, "linux-x64-musl": p}})
 	home := agenttest.AmpHome(t, agenttest.NewAmp(t).URL())
 	home.Vars["HTTPS_PROXY"], home.Vars["NO_PROXY"] = "http://127.0.0.1:9", "127.0.0.1" // nobody is there
 	a := New(Options{Locator: &agents.Locator{Flags: map[string]string{"amp": path}}, Environ: home.Env})

@@ -11,6 +11,7 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/agenttest/otheruser"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -18,7 +19,7 @@ import (
 // change, and its delegate asks over a socket that is not its own.
 func TestRealA08_AmpAsAnotherUser(t *testing.T) {
 	place := otheruser.NewPlace(t)
-	tree := strings.TrimSuffix(installed.Amp(t), "/"+agents.AmpFile)
+	tree := strings.TrimSuffix(installed.Amp(t), "/"+install.AmpFile)
 	if out, err := exec.CommandContext(t.Context(), "cp", "-a", tree, filepath.Join(place.Bin, "amp")).CombinedOutput(); err != nil {
 		t.Fatalf("cannot copy Amp to where the user may go: %v: %s", err, out)
 	}
@@ -30,7 +31,7 @@ func TestRealA08_AmpAsAnotherUser(t *testing.T) {
 	}
 	place.Own(t, home)
 	a := New(Options{
-		Locator: &agents.Locator{Flags: map[string]string{"amp": filepath.Join(place.Bin, "amp", agents.AmpFile)}},
+		Locator: &agents.Locator{Flags: map[string]string{"amp": filepath.Join(place.Bin, "amp", install.AmpFile)}},
 		User:    place.User, Delegate: place.Self(t, "delegate"),
 		Environ: func() []string {
 			return []string{"PATH=" + os.Getenv("PATH"), "AMP_URL=" + m.URL(), "AMP_API_KEY=fake-key"}

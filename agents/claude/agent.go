@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -25,7 +26,7 @@ type Options struct {
 	// Locator finds the executable; nil searches the server's PATH alone.
 	Locator *agents.Locator
 	// Installation installs the pinned version; nil means that it cannot be.
-	Installation *agents.Installation
+	Installation *install.Program
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
 	// User is whom the CLI runs as; nil means the server's own user. Its home
@@ -81,7 +82,7 @@ func (a *Agent) Capabilities() protocol.Capabilities {
 // with --version.
 func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 	info := protocol.AgentInfo{
-		Name: name, Title: "Claude Code", Status: "missing", Pinned: agents.ClaudeVersion,
+		Name: name, Title: "Claude Code", Status: "missing", Pinned: install.ClaudeVersion,
 		Credentials: credentials(a.o.Environ()), Capabilities: a.Capabilities(),
 		Models: a.knownModels(), Modes: modes(), Permission: permissionModes(), Efforts: slices.Clone(efforts),
 	}
@@ -148,7 +149,7 @@ func (a *Agent) learn(models []protocol.Model) {
 	a.models = models
 }
 
-// Install installs the pinned version (agents.Installation).
+// Install installs the pinned version (install.Program).
 func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if a.o.Installation == nil {
 		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install agents; install Claude Code by hand, or name it with --agent claude=/path")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -166,7 +167,7 @@ func TestInfo(t *testing.T) {
 	if info := New(none).Info(t.Context()); info.Status != "missing" || info.Message == "" {
 		t.Errorf("missing: %+v", info)
 	}
-	none.Installation = agents.ClaudeInstallation(t.TempDir())
+	none.Installation = install.Claude(t.TempDir())
 	if info := New(none).Info(t.Context()); info.Status != "installable" {
 		t.Errorf("installable: %+v", info)
 	}

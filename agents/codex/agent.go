@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -24,7 +25,7 @@ type Options struct {
 	// Locator finds the executable; nil searches the server's PATH alone.
 	Locator *agents.Locator
 	// Installation installs the pinned version; nil means that it cannot be.
-	Installation *agents.Installation
+	Installation *install.Program
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
 	// StateDir is the server's state folder: the process's CODEX_HOME is in
@@ -99,7 +100,7 @@ func (a *Agent) Capabilities() protocol.Capabilities {
 // the executable with --version.
 func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 	info := protocol.AgentInfo{
-		Name: name, Title: "Codex", Status: "missing", Pinned: agents.CodexVersion,
+		Name: name, Title: "Codex", Status: "missing", Pinned: install.CodexVersion,
 		Credentials: credentials(a.o.Environ()), Capabilities: a.Capabilities(), Models: a.models(),
 		Modes: modes(), Permission: permissionModes(), Efforts: slices.Clone(efforts), Process: a.supervisor.status(),
 	}
@@ -133,7 +134,7 @@ func (a *Agent) installable() bool {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, agents.CodexFile())
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, install.CodexFile())
 }
 
 // version asks the executable for its version; empty if it tells none that can
@@ -160,7 +161,7 @@ func (a *Agent) models() []protocol.Model {
 	return a.facts.shown()
 }
 
-// Install installs the pinned version (agents.Installation).
+// Install installs the pinned version (install.Program).
 func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if a.o.Installation == nil {
 		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install agents; install Codex by hand, or name it with --agent codex=/path")

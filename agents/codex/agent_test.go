@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -547,7 +548,7 @@ func TestNotInstalled(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
-	a = New(Options{Installation: agents.CodexInstallation(t.TempDir()), Environ: func() []string { return nil }})
+	a = New(Options{Installation: install.Codex(t.TempDir()), Environ: func() []string { return nil }})
 	if info := a.Info(t.Context()); info.Status != "installable" {
 		t.Errorf("got %+v", info)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/captures"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -22,7 +23,7 @@ import (
 // can write is in a folder of the test's.
 func realAgent(t *testing.T, m *responses) (*Agent, string) {
 	t.Helper()
-	path := installed.Agent(t, agents.CodexInstallation(installed.Dir(t)))
+	path := installed.Agent(t, install.Codex(installed.Dir(t)))
 	if err := agenttest.RequireLoopback(m.URL); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestRealTurnAndApproval(t *testing.T) {
 		t.Error(err)
 	}
 	info := a.Info(t.Context())
-	if info.Status != "ready" || info.Version != agents.CodexVersion || info.Process.Status != "running" || info.Process.PID == 0 || info.Process.Restarts != 0 {
+	if info.Status != "ready" || info.Version != install.CodexVersion || info.Process.Status != "running" || info.Process.PID == 0 || info.Process.Restarts != 0 {
 		t.Errorf("got %+v, process %+v", info, info.Process)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -29,7 +30,7 @@ type Options struct {
 	// Locator finds the executable; nil searches the server's PATH alone.
 	Locator *agents.Locator
 	// Installation installs the pinned version; nil means that it cannot be.
-	Installation *agents.Installation
+	Installation *install.Program
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
 	// StateDir is the server's state folder. OpenCode's sessions are kept
@@ -94,7 +95,7 @@ func (a *Agent) Capabilities() protocol.Capabilities {
 func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 	known := a.facts()
 	info := protocol.AgentInfo{
-		Name: name, Title: "OpenCode", Status: "missing", Pinned: agents.OpenCodeVersion,
+		Name: name, Title: "OpenCode", Status: "missing", Pinned: install.OpenCodeVersion,
 		Credentials: credentials(a.o.Environ()), Capabilities: a.Capabilities(),
 		Models: known.models(), Modes: known.modes(), Permission: permissionModes(), Process: a.server.info(),
 	}
@@ -160,7 +161,7 @@ func (a *Agent) version(ctx context.Context, e agents.Executable) (string, error
 	return strings.TrimPrefix(strings.TrimSpace(line), "v"), nil
 }
 
-// Install installs the pinned version (agents.Installation).
+// Install installs the pinned version (install.Program).
 func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if a.o.Installation == nil {
 		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install agents; install OpenCode by hand, or name it with --agent opencode=/path")

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -24,7 +25,7 @@ type Options struct {
 	// Locator finds the executable; nil searches the server's PATH alone.
 	Locator *agents.Locator
 	// Installation installs the pinned version; nil means that it cannot be.
-	Installation *agents.Installation
+	Installation *install.Program
 	// Environ returns the server's environment; nil means os.Environ.
 	Environ func() []string
 	// User is whom Pi runs as; nil means the server's own user. Its home takes
@@ -79,7 +80,7 @@ func (a *Agent) Capabilities() protocol.Capabilities {
 // Info tells whether Pi is here, and which. It runs nothing.
 func (a *Agent) Info(context.Context) protocol.AgentInfo {
 	info := protocol.AgentInfo{
-		Name: name, Title: title, Status: "missing", Pinned: agents.PiVersion,
+		Name: name, Title: title, Status: "missing", Pinned: install.PiVersion,
 		Credentials: credentials(a.o.Environ()), Capabilities: a.Capabilities(),
 		Models: a.knownModels(), Permission: agents.GrantModes(), Efforts: slices.Clone(efforts),
 	}
@@ -101,7 +102,7 @@ func (a *Agent) Info(context.Context) protocol.AgentInfo {
 
 // find finds the executable.
 func (a *Agent) find() (agents.Executable, error) {
-	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, agents.PiFile)
+	return agents.FindExecutable(a.o.Locator, a.o.Environ(), name, install.PiFile)
 }
 
 // knownModels are those that the last session listed; before, those of the
@@ -135,7 +136,7 @@ func readModels(native []model) []protocol.Model {
 	return models
 }
 
-// Install installs the pinned version (agents.Installation).
+// Install installs the pinned version (install.Program).
 func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if a.o.Installation == nil {
 		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install agents; install Pi by hand, or name it with --agent pi=/path")

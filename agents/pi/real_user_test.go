@@ -12,6 +12,7 @@ import (
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
 	"github.com/towline-dev/towline/agents/agenttest/otheruser"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -19,7 +20,7 @@ import (
 // change, and asks by it.
 func TestRealA08_PiAsAnotherUser(t *testing.T) {
 	place := otheruser.NewPlace(t)
-	tree := strings.TrimSuffix(installed.Pi(t), "/"+agents.PiFile)
+	tree := strings.TrimSuffix(installed.Pi(t), "/"+install.PiFile)
 	m := agenttest.NewPiChat(t)
 	s := m.On("run", agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "execute", Command: "id -un >who"}}), agenttest.Play(agenttest.Say("done")))
 	home := filepath.Join(place.Dir, "home")
@@ -34,7 +35,7 @@ func TestRealA08_PiAsAnotherUser(t *testing.T) {
 		}
 	}
 	a := New(Options{
-		Locator: &agents.Locator{Flags: map[string]string{"pi": filepath.Join(place.Bin, "pi", agents.PiFile)}}, User: place.User,
+		Locator: &agents.Locator{Flags: map[string]string{"pi": filepath.Join(place.Bin, "pi", install.PiFile)}}, User: place.User,
 		Environ: func() []string { return []string{"PATH=" + os.Getenv("PATH")} },
 	})
 	conn, err := a.Open(t.Context(), agents.Start{SessionID: "s1", Directory: place.Dir, Env: map[string]string{"HOME": home}})

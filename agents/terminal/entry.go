@@ -1,6 +1,9 @@
 package terminal
 
-import "github.com/towline-dev/towline/agents"
+import (
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/install"
+)
 
 // Entry is a program that is ready to use as an agent of its own.
 type Entry struct {
@@ -24,7 +27,7 @@ func Entries() []Entry {
 	return []Entry{
 		{Name: "bash", Command: []string{"bash", "-i"}},
 		{Name: "claude-tui", Command: []string{"claude"}, Agent: "claude", File: "claude", Needs: "run towline agents install claude"},
-		{Name: "codex-tui", Command: []string{"codex"}, Agent: "codex", File: agents.CodexFile(), Needs: "run towline agents install codex"},
+		{Name: "codex-tui", Command: []string{"codex"}, Agent: "codex", File: install.CodexFile(), Needs: "run towline agents install codex"},
 		{Name: "aider", Command: []string{"aider"}, Needs: "install the Python package aider-chat, and give the server a key for its model"},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/towline-dev/towline/agents/amp"
 	"github.com/towline-dev/towline/agents/claude"
 	"github.com/towline-dev/towline/agents/codex"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/agents/mock"
 	"github.com/towline-dev/towline/agents/opencode"
 	"github.com/towline-dev/towline/agents/pi"
@@ -32,17 +33,17 @@ func newRegistry(t *terminal, o *serveOptions, dir string, log zerolog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	var install, installCodex, installAmp, installPi, installOpenCode *agents.Installation
+	var installClaude, installCodex, installAmp, installPi, installOpenCode *install.Program
 	if !o.NoInstall {
-		installOpenCode = agents.OpenCodeInstallation(installed)
-		installAmp, installPi = agents.AmpInstallation(installed), agents.PiInstallation(installed)
-		install, installCodex = agents.ClaudeInstallation(installed), agents.CodexInstallation(installed)
+		installOpenCode = install.OpenCode(installed)
+		installAmp, installPi = install.Amp(installed), install.Pi(installed)
+		installClaude, installCodex = install.Claude(installed), install.Codex(installed)
 	}
 	environ := func() []string { return t.env }
 	all := append([]agents.Agent{
 		mock.New(mock.Options{}),
 		claude.New(claude.Options{
-			Locator: locator, Installation: install, Environ: environ, User: user, StateDir: dir, Log: log,
+			Locator: locator, Installation: installClaude, Environ: environ, User: user, StateDir: dir, Log: log,
 		}),
 		amp.New(amp.Options{
 			Locator: locator, Installation: installAmp, Environ: environ, User: user, StateDir: dir, Log: log,

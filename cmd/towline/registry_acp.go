@@ -6,13 +6,14 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/acp"
+	"github.com/towline-dev/towline/agents/install"
 )
 
 // acpAgents returns the agents that speak the Agent Client Protocol: those that
 // are known, and each one of --agent whose name no other agent has. It takes
 // their commands out of the locator's flags: they are whole commands, such as
 // gemini=gemini --acp.
-func acpAgents(others *agents.Registry, o acp.Options, install bool) ([]agents.Agent, error) {
+func acpAgents(others *agents.Registry, o acp.Options, onDemand bool) ([]agents.Agent, error) {
 	entries := acp.Entries()
 	for _, name := range slices.Sorted(maps.Keys(o.Locator.Flags)) {
 		if _, err := others.Get(name); err == nil {
@@ -33,8 +34,8 @@ func acpAgents(others *agents.Registry, o acp.Options, install bool) ([]agents.A
 	for _, e := range entries {
 		one := o
 		one.Entry = e
-		if install {
-			one.Installation = agents.ACPInstallation(e.Name, o.Locator.Dir)
+		if onDemand {
+			one.Installation = install.ACP(e.Name, o.Locator.Dir)
 		}
 		all = append(all, acp.New(one))
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/optional"
+	"github.com/towline-dev/towline/agents/install"
 )
 
 // installTime is how long a test waits for an installation.
@@ -22,20 +22,20 @@ const installTime = 5 * time.Minute
 // fails where CI=true.
 func Claude(t testing.TB) string {
 	t.Helper()
-	return Agent(t, agents.ClaudeInstallation(Dir(t)))
+	return Agent(t, install.Claude(Dir(t)))
 }
 
 // OpenCode returns the path of the pinned OpenCode CLI, as Claude does: 60 MB,
 // 185 MB unpacked.
 func OpenCode(t testing.TB) string {
 	t.Helper()
-	return Agent(t, agents.OpenCodeInstallation(Dir(t)))
+	return Agent(t, install.OpenCode(Dir(t)))
 }
 
 // Codex returns the path of the pinned Codex CLI, as Claude does.
 func Codex(t testing.TB) string {
 	t.Helper()
-	return Agent(t, agents.CodexInstallation(Dir(t)))
+	return Agent(t, install.Codex(Dir(t)))
 }
 
 // Dir is the agents folder that tests install real agents into:
@@ -56,7 +56,7 @@ func Dir(t testing.TB) string {
 // Agent returns the path of an agent's executable after installing it where
 // needed, or ends the test as Claude does. With -short, which is for the
 // edit-test loop, tests with real agents are left out.
-func Agent(t testing.TB, i *agents.Installation) string {
+func Agent(t testing.TB, i *install.Program) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("the real " + i.Agent + " is left out with -short")

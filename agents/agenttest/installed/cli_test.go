@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/testdata/leak"
 )
 
@@ -20,7 +20,7 @@ func TestRealClaudeInstalls(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), path, "--version")
 	cmd.Env, cmd.Dir = home.Env(), home.Dir
 	out, err := cmd.Output()
-	if err != nil || !strings.HasPrefix(string(out), agents.ClaudeVersion) {
-		t.Errorf("--version said %q, %v; want %s", out, err, agents.ClaudeVersion)
+	if err != nil || !strings.HasPrefix(string(out), install.ClaudeVersion) {
+		t.Errorf("--version said %q, %v; want %s", out, err, install.ClaudeVersion)
 	}
 }

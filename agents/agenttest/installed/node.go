@@ -3,8 +3,8 @@ package installed
 import (
 	"testing"
 
-	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest/optional"
+	"github.com/towline-dev/towline/agents/install"
 )
 
 // Amp returns the path of the pinned Amp CLI, as Claude does: 12 MB, of
@@ -12,7 +12,7 @@ import (
 func Amp(t testing.TB) string {
 	t.Helper()
 	optional.Tool(t, "node")
-	return Agent(t, agents.AmpInstallation(Dir(t)))
+	return Agent(t, install.Amp(Dir(t)))
 }
 
 // Pi returns the path of the pinned Pi, as Claude does: 195 MB unpacked, of
@@ -20,5 +20,5 @@ func Amp(t testing.TB) string {
 func Pi(t testing.TB) string {
 	t.Helper()
 	optional.Tool(t, "node")
-	return Agent(t, agents.PiInstallation(Dir(t)))
+	return Agent(t, install.Pi(Dir(t)))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/acp"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/install"
 )
 
 // The agents that speak ACP and are driven.
@@ -83,10 +84,10 @@ func overACP(name string, home func(agenttest.T) (Model, *agenttest.Home)) Adapt
 	if !known {
 		panic("there is no entry " + name)
 	}
-	version := map[string]string{ // of those that ACPInstallation does not install
-		"opencode-acp": agents.OpenCodeVersion, "codex-acp": agenttest.CodexACPVersion, "copilot": agenttest.CopilotVersion,
+	version := map[string]string{ // of those that are not installed on demand
+		"opencode-acp": install.OpenCodeVersion, "codex-acp": agenttest.CodexACPVersion, "copilot": agenttest.CopilotVersion,
 	}[name]
-	if i := agents.ACPInstallation(name, ""); i != nil {
+	if i := install.ACP(name, ""); i != nil {
 		version = i.Version
 	}
 	return Adapter{

@@ -7,6 +7,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/cmd/towline/conformance"
 )
 
@@ -101,6 +102,6 @@ func executable(t testing.TB, agent string) string {
 	case "copilot":
 		return installed.Copilot(t)
 	default:
-		return installed.Agent(t, agents.ACPInstallation(agent, installed.Dir(t)))
+		return installed.Agent(t, install.ACP(agent, installed.Dir(t)))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/amp"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -13,7 +14,7 @@ import (
 func ampCLI() Adapter {
 	return Adapter{
 		Name:      "amp",
-		About:     "Amp " + agents.AmpVersion + ", over its stream-json protocol",
+		About:     "Amp " + install.AmpVersion + ", over its stream-json protocol",
 		Scenarios: ampScenarios(),
 		New:       func() agents.Agent { return amp.New(amp.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {

@@ -4,13 +4,14 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/claude"
+	"github.com/towline-dev/towline/agents/install"
 )
 
 // claudeCode drives Claude Code.
 func claudeCode() Adapter {
 	return Adapter{
 		Name:  "claude",
-		About: "Claude Code " + agents.ClaudeVersion + ", over its stream-json protocol",
+		About: "Claude Code " + install.ClaudeVersion + ", over its stream-json protocol",
 		New:   func() agents.Agent { return claude.New(claude.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {
 			m := agenttest.NewMessages(t)

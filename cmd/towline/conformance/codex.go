@@ -4,13 +4,14 @@ import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/codex"
+	"github.com/towline-dev/towline/agents/install"
 )
 
 // openAICodex drives Codex, with a process of each scenario's own.
 func openAICodex() Adapter {
 	return Adapter{
 		Name:  "codex",
-		About: "Codex " + agents.CodexVersion + ", over its app-server, one for all sessions",
+		About: "Codex " + install.CodexVersion + ", over its app-server, one for all sessions",
 		New:   func() agents.Agent { return codex.New(codex.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {
 			m := agenttest.NewResponses(t)

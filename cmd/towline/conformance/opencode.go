@@ -7,6 +7,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/agents/opencode"
 )
 
@@ -14,7 +15,7 @@ import (
 func openCode() Adapter {
 	return Adapter{
 		Name:  "opencode",
-		About: "OpenCode " + agents.OpenCodeVersion + ", over its HTTP server, one for all sessions",
+		About: "OpenCode " + install.OpenCodeVersion + ", over its HTTP server, one for all sessions",
 		New:   func() agents.Agent { return opencode.New(opencode.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place { return shareOpenCode(t, l)(t) },
 		Share: shareOpenCode,

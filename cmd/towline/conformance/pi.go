@@ -3,6 +3,7 @@ package conformance
 import (
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
+	"github.com/towline-dev/towline/agents/install"
 	"github.com/towline-dev/towline/agents/pi"
 )
 
@@ -10,7 +11,7 @@ import (
 func piAgent() Adapter {
 	return Adapter{
 		Name:  "pi",
-		About: "Pi " + agents.PiVersion + ", over its RPC mode",
+		About: "Pi " + install.PiVersion + ", over its RPC mode",
 		New:   func() agents.Agent { return pi.New(pi.Options{}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {
 			m := agenttest.NewPiChat(t)

@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
-// installRun is one installation under way, shared by all who asked for it.
-type installRun struct {
+// run is one installation under way, shared by all who asked for it.
+type run struct {
 	cancel context.CancelFunc
 	// done is closed after err is set.
 	done chan struct{}
 	err  error
-	// waiting is the number of callers; Installation.mu guards it.
+	// waiting is the number of callers; Program.mu guards it.
 	waiting int
 
 	mu sync.Mutex
@@ -26,12 +26,12 @@ type installRun struct {
 }
 
 // join starts a run, or takes part in the one under way.
-func (i *Installation) join(p Package) *installRun {
+func (i *Program) join(p Package) *run {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.run == nil || i.run.over() {
 		ctx, cancel := context.WithCancel(context.Background())
-		run := &installRun{cancel: cancel, done: make(chan struct{}), more: make(chan struct{})}
+		run := &run{cancel: cancel, done: make(chan struct{}), more: make(chan struct{})}
 		i.run = run
 		go func() {
 			defer close(run.done)
@@ -44,7 +44,7 @@ func (i *Installation) join(p Package) *installRun {
 
 // leave ends a caller's part. The last one stops the run and waits for it, so
 // no run outlives its callers.
-func (i *Installation) leave(run *installRun) {
+func (i *Program) leave(run *run) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	run.waiting--
@@ -59,7 +59,7 @@ func (i *Installation) leave(run *installRun) {
 }
 
 // over tells whether the run has ended.
-func (r *installRun) over() bool {
+func (r *run) over() bool {
 	select {
 	case <-r.done:
 		return true
@@ -69,7 +69,7 @@ func (r *installRun) over() bool {
 }
 
 // report adds a step.
-func (r *installRun) report(p protocol.InstallProgress) {
+func (r *run) report(p protocol.InstallProgress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.steps = append(r.steps, p)
@@ -79,14 +79,14 @@ func (r *installRun) report(p protocol.InstallProgress) {
 
 // after returns the steps from n on, and a channel that closes when there are
 // more.
-func (r *installRun) after(n int) ([]protocol.InstallProgress, <-chan struct{}) {
+func (r *run) after(n int) ([]protocol.InstallProgress, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.steps[n:], r.more
 }
 
 // follow hands all steps to progress and returns the run's outcome.
-func (r *installRun) follow(ctx context.Context, progress func(protocol.InstallProgress)) error {
+func (r *run) follow(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	told := 0
 	tell := func() <-chan struct{} {
 		steps, more := r.after(told)
@@ -112,7 +112,7 @@ func (r *installRun) follow(ctx context.Context, progress func(protocol.InstallP
 }
 
 // install is the whole of a run. Every error is a *protocol.Error.
-func (i *Installation) install(ctx context.Context, p Package, report func(protocol.InstallProgress)) error {
+func (i *Program) install(ctx context.Context, p Package, report func(protocol.InstallProgress)) error {
 	err := i.locked(ctx, func() error {
 		if _, ok := i.Installed(); ok {
 			return nil // another process was faster
@@ -131,7 +131,7 @@ func (i *Installation) install(ctx context.Context, p Package, report func(proto
 // bring downloads, checks and unpacks a package in a temporary folder and
 // renames it into place. The caller holds the lock. The temporary folder lies
 // beside its target, so the rename stays in one file system.
-func (i *Installation) bring(ctx context.Context, p Package, report func(protocol.InstallProgress)) error {
+func (i *Program) bring(ctx context.Context, p Package, report func(protocol.InstallProgress)) error {
 	tmp, err := os.MkdirTemp(i.home(), tempPrefix)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (i *Installation) bring(ctx context.Context, p Package, report func(protoco
 
 // place renames the unpacked folder into place. A folder of that version that
 // lacks the executable (else there were nothing to install) makes room.
-func (i *Installation) place(tmp, unpacked string) error {
+func (i *Program) place(tmp, unpacked string) error {
 	err := os.Rename(i.folder(), filepath.Join(tmp, "replaced"))
 	if err != nil && !os.IsNotExist(err) {
 		return err
@@ -177,7 +177,7 @@ func (i *Installation) place(tmp, unpacked string) error {
 
 // download brings the tarball into tmp, by npm where it is on PATH, and
 // returns its path and the integrity that it must have.
-func (i *Installation) download(ctx context.Context, p Package, tmp string, report func(protocol.InstallProgress)) (tarball, integrity string, err error) {
+func (i *Program) download(ctx context.Context, p Package, tmp string, report func(protocol.InstallProgress)) (tarball, integrity string, err error) {
 	report(protocol.InstallProgress{Phase: "resolve", Message: p.spec()})
 	if npm, ok := findNPM(); ok {
 		n := npmRun{npm: npm, tmp: tmp, pkg: p, report: report}

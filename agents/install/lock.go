@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const lockPoll = 200 * time.Millisecond
 // locked runs f while this process holds the agent's lock, which keeps other
 // processes out. The system drops the lock of a process that dies. What dead
 // installations left behind is removed first.
-func (i *Installation) locked(ctx context.Context, f func() error) error {
+func (i *Program) locked(ctx context.Context, f func() error) error {
 	if err := os.MkdirAll(i.home(), 0o755); err != nil { //nolint:gosec // agents may run as another user
 		return err
 	}
@@ -60,7 +60,7 @@ func flock(ctx context.Context, f *os.File) error {
 
 // sweep removes temporary folders. The caller holds the lock, so nobody uses
 // them.
-func (i *Installation) sweep() error {
+func (i *Program) sweep() error {
 	entries, err := os.ReadDir(i.home())
 	if err != nil {
 		return err

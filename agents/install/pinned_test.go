@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"encoding/base64"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -23,13 +24,13 @@ var unpinned = []string{
 }
 
 // natives are the installations of one executable each.
-func natives(dir string) map[string]*Installation {
-	old := OpenCodeInstallation(dir)
+func natives(dir string) map[string]*Program {
+	old := OpenCode(dir)
 	old.Platforms = openCodePlatforms(false)
-	modern := OpenCodeInstallation(dir)
+	modern := OpenCode(dir)
 	modern.Platforms = openCodePlatforms(true)
-	return map[string]*Installation{
-		"claude": ClaudeInstallation(dir), "codex": CodexInstallation(dir), "opencode": modern, "opencode without AVX2": old,
+	return map[string]*Program{
+		"claude": Claude(dir), "codex": Codex(dir), "opencode": modern, "opencode without AVX2": old,
 	}
 }
 
@@ -115,7 +116,7 @@ func TestInstallNativesWithoutNode(t *testing.T) {
 			if want := filepath.Join(i.Dir, i.Agent, i.Version, filepath.FromSlash(p.File)); !ok || file != want {
 				t.Fatalf("Installed() = %s, %t; want %s", file, ok, want)
 			}
-			if version, err := Version(t.Context(), file); err != nil || version != "tool 1.2.3" {
+			if version, err := agents.Version(t.Context(), file); err != nil || version != "tool 1.2.3" {
 				t.Errorf("it says %q, %v", version, err)
 			}
 			mustRead(t, filepath.Join(filepath.Dir(file), "beside"))

@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"archive/tar"
@@ -144,21 +144,21 @@ func npmScript(t *testing.T, dir, body string) {
 }
 
 // installation is the test package's, for the platform of the test.
-func installation(t testing.TB) *Installation {
+func installation(t testing.TB) *Program {
 	t.Helper()
-	return &Installation{
+	return &Program{
 		Agent: "tool", Version: testVersion, Dir: t.TempDir(),
 		Platforms: map[string]Package{platform(): {Name: testPackage, File: testFile}},
 	}
 }
 
-// installSteps collects progress.
-type installSteps []protocol.InstallProgress
+// steps collects progress.
+type steps []protocol.InstallProgress
 
-func (s *installSteps) add(p protocol.InstallProgress) { *s = append(*s, p) }
+func (s *steps) add(p protocol.InstallProgress) { *s = append(*s, p) }
 
 // phases lists the phases in order, each once in a row.
-func (s installSteps) phases() string {
+func (s steps) phases() string {
 	var names []string
 	for _, p := range s {
 		if len(names) == 0 || names[len(names)-1] != p.Phase {
@@ -170,7 +170,7 @@ func (s installSteps) phases() string {
 
 // wantFailed checks for install_failed with a word of its sentence, and that
 // nothing is left of the installation.
-func wantFailed(t *testing.T, i *Installation, err error, word string) {
+func wantFailed(t *testing.T, i *Program, err error, word string) {
 	t.Helper()
 	if protocol.CodeOf(err) != protocol.CodeInstallFailed || !strings.Contains(err.Error(), word) {
 		t.Errorf("err = %v; want install_failed with %q", err, word)
@@ -182,7 +182,7 @@ func wantFailed(t *testing.T, i *Installation, err error, word string) {
 }
 
 // wantClean checks that only whole versions and the lock are in the folder.
-func wantClean(t *testing.T, i *Installation) {
+func wantClean(t *testing.T, i *Program) {
 	t.Helper()
 	entries, err := os.ReadDir(i.home())
 	ensure(t, err)
@@ -194,7 +194,7 @@ func wantClean(t *testing.T, i *Installation) {
 }
 
 // wantInstalled checks that the package is there as it should be.
-func wantInstalled(t *testing.T, i *Installation) {
+func wantInstalled(t *testing.T, i *Program) {
 	t.Helper()
 	path, ok := i.Installed()
 	if want := filepath.Join(i.Dir, "tool", testVersion, "bin", "tool"); !ok || path != want {

@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"encoding/json"
@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
 // Every package of a lock file has a sha512 and names no registry, and the
 // agent's own is the pinned one.
 func TestNodeLocksArePinned(t *testing.T) {
-	for name, i := range map[string]*Installation{"amp": AmpInstallation("/x"), "pi": PiInstallation("/x")} {
+	for name, i := range map[string]*Program{"amp": Amp("/x"), "pi": Pi("/x")} {
 		t.Run(name, func(t *testing.T) {
 			var lock struct {
 				Packages map[string]struct {
@@ -61,7 +62,7 @@ mkdir -p "$2/node_modules/.bin" && echo ok >"$2/node_modules/.bin/pi" && chmod 7
 
 func TestNodeTreeIsInstalledByItsLock(t *testing.T) {
 	calls := fakeNPM(t, makesBin)
-	i := PiInstallation(t.TempDir())
+	i := Pi(t.TempDir())
 	var phases []string
 	if err := i.Install(t.Context(), func(p protocol.InstallProgress) { phases = append(phases, p.Phase) }); err != nil {
 		t.Fatal(err)
@@ -77,7 +78,7 @@ func TestNodeTreeIsInstalledByItsLock(t *testing.T) {
 	if got := strings.Join(phases, " "); !strings.HasPrefix(got, "resolve download") || !strings.HasSuffix(got, "verify done") {
 		t.Errorf("phases %s", got)
 	}
-	if e, err := (Locator{Dir: i.Dir}).Find("pi", PiFile); err != nil || e.Version != PiVersion {
+	if e, err := (agents.Locator{Dir: i.Dir}).Find("pi", PiFile); err != nil || e.Version != PiVersion {
 		t.Errorf("found %+v: %v", e, err)
 	}
 }
@@ -89,7 +90,7 @@ func TestNodeTreeFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fakeNPM(t, c.script)
-			i := PiInstallation(t.TempDir())
+			i := Pi(t.TempDir())
 			err := i.Install(t.Context(), nil)
 			if protocol.CodeOf(err) != protocol.CodeInstallFailed || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v", err)
@@ -104,32 +105,9 @@ func TestNodeTreeFailures(t *testing.T) {
 		if _, err := exec.LookPath("npm"); err == nil {
 			t.Fatal("npm is still found")
 		}
-		err := AmpInstallation(t.TempDir()).Install(t.Context(), nil)
+		err := Amp(t.TempDir()).Install(t.Context(), nil)
 		if protocol.CodeOf(err) != protocol.CodeInstallFailed || !strings.Contains(err.Error(), "install Node 20") {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-func TestPackageVersion(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{
-		"pkg/package.json": `{"name":"@a/b","version":"1.2.3"}`, "pkg/dist/package.json": `{"type":"module"}`, "pkg/dist/cli.js": "x", "bin/plain": "x",
-	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink(filepath.Join(dir, "pkg/dist/cli.js"), filepath.Join(dir, "bin/cli")); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"bin/cli": "1.2.3", "bin/plain": "", "bin/none": ""} {
-		if got := PackageVersion(filepath.Join(dir, name)); got != want {
-			t.Errorf("%s has version %q, want %q", name, got, want)
-		}
-	}
 }

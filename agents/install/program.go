@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"context"
@@ -6,23 +6,24 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
-// Installation brings one agent's pinned executable into the agents folder,
+// Program brings one agent's pinned executable into the agents folder,
 // from the platform package that the agent's makers publish for npm. It runs
 // no script of the package, needs no Node to be there, and checks the
 // package's sha512.
 //
-// The way of an installation: one run per process (install_run.go), one per
-// machine (install_lock.go), a tarball from npm (install_npm.go) or straight
-// from the registry (install_registry.go), the check of its hash, unpacking
-// into a temporary folder (install_unpack.go), and one rename into place. So
+// The way of an installation: one run per process (run.go), one per
+// machine (lock.go), a tarball from npm (npm.go) or straight
+// from the registry (registry.go), the check of its hash, unpacking
+// into a temporary folder (unpack.go), and one rename into place. So
 // an installation that was cut short is never found.
 //
 // Fill the exported fields before use and leave them. The methods are safe
-// for concurrent use. An Installation must not be copied.
-type Installation struct {
+// for concurrent use. A Program must not be copied.
+type Program struct {
 	// Agent is the agent's name, and its folder's name: claude.
 	Agent string
 	// Version is pinned; it names the folder below the agent's.
@@ -35,7 +36,7 @@ type Installation struct {
 	// such entry exists, the one without -musl is taken.
 	Platforms map[string]Package
 	// Node, if set, is what is installed instead of a platform's package: a
-	// program for Node with its dependencies (install_node.go).
+	// program for Node with its dependencies (node.go).
 	Node *NodeTree
 
 	// atUnpacked, if set, runs when all is unpacked and nothing in place yet.
@@ -45,7 +46,7 @@ type Installation struct {
 
 	mu sync.Mutex
 	// run is the installation under way, nil for none.
-	run *installRun
+	run *run
 }
 
 // Package is an agent's executable as its registry holds it.
@@ -69,13 +70,13 @@ func (p Package) spec() string { return p.Name + "@" + p.Version }
 
 // Installed returns the executable's path, and whether it is there. A path is
 // returned for every platform that has a package.
-func (i *Installation) Installed() (path string, ok bool) {
+func (i *Program) Installed() (path string, ok bool) {
 	p, err := i.pkg()
 	if err != nil {
 		return "", false
 	}
 	path = i.path(p)
-	return path, executable(path)
+	return path, agents.IsExecutable(path)
 }
 
 // Install installs the pinned version unless it is there. It returns when
@@ -86,7 +87,7 @@ func (i *Installation) Installed() (path string, ok bool) {
 // Concurrent calls share one run, and each hears all of its steps. The run
 // goes on while one caller waits for it; when the context of the last one is
 // done it is stopped, and nothing is left of it.
-func (i *Installation) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
+func (i *Program) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if progress == nil {
 		progress = func(protocol.InstallProgress) {}
 	}
@@ -104,7 +105,7 @@ func (i *Installation) Install(ctx context.Context, progress func(protocol.Insta
 }
 
 // pkg returns this machine's package.
-func (i *Installation) pkg() (Package, error) {
+func (i *Program) pkg() (Package, error) {
 	if i.Node != nil {
 		return Package{Name: i.Node.Name, Version: i.Version, File: i.Node.File, Size: i.Node.Size}, nil
 	}
@@ -112,13 +113,13 @@ func (i *Installation) pkg() (Package, error) {
 }
 
 // on returns a platform's package.
-func (i *Installation) on(name string) (Package, error) {
+func (i *Program) on(name string) (Package, error) {
 	p, ok := i.Platforms[name]
 	if !ok {
 		p, ok = i.Platforms[strings.TrimSuffix(name, "-musl")]
 	}
 	if !ok {
-		return Package{}, installFailed("%s is not published for %s; give the path of an executable with --agent %s=PATH", i.Agent, name, i.Agent)
+		return Package{}, failed("%s is not published for %s; give the path of an executable with --agent %s=PATH", i.Agent, name, i.Agent)
 	}
 	if p.Version == "" {
 		p.Version = i.Version
@@ -128,23 +129,17 @@ func (i *Installation) on(name string) (Package, error) {
 
 // home is the agent's folder: versions, and the temporary folders and the
 // lock of installations.
-func (i *Installation) home() string { return filepath.Join(i.Dir, i.Agent) }
+func (i *Program) home() string { return filepath.Join(i.Dir, i.Agent) }
 
 // folder is where the package goes.
-func (i *Installation) folder() string { return filepath.Join(i.home(), i.Version) }
+func (i *Program) folder() string { return filepath.Join(i.home(), i.Version) }
 
 // path is where the executable goes.
-func (i *Installation) path(p Package) string {
-	return InstalledPath(i.Dir, i.Agent, i.Version, p.File)
+func (i *Program) path(p Package) string {
+	return agents.InstalledPath(i.Dir, i.Agent, i.Version, p.File)
 }
 
-// InstalledPath is where an installed executable lies: in the agents folder
-// dir, below the agent's name and version, at its path in the package.
-func InstalledPath(dir, agent, version, file string) string {
-	return filepath.Join(dir, agent, version, filepath.FromSlash(file))
-}
-
-// installFailed makes the error that clients see.
-func installFailed(format string, args ...any) *protocol.Error {
+// failed makes the error that clients see.
+func failed(format string, args ...any) *protocol.Error {
 	return protocol.Errorf(protocol.CodeInstallFailed, format, args...)
 }

@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -33,7 +34,7 @@ type NodeTree struct {
 
 // bringTree installs a tree in a temporary folder and renames it into place.
 // The caller holds the lock.
-func (i *Installation) bringTree(ctx context.Context, p Package, tmp string, report func(protocol.InstallProgress)) error {
+func (i *Program) bringTree(ctx context.Context, p Package, tmp string, report func(protocol.InstallProgress)) error {
 	report(protocol.InstallProgress{Phase: "resolve", Message: p.spec()})
 	npm, ok := findNPM()
 	if !ok {
@@ -48,7 +49,7 @@ func (i *Installation) bringTree(ctx context.Context, p Package, tmp string, rep
 		return err
 	}
 	report(protocol.InstallProgress{Phase: "verify"})
-	if !executable(filepath.Join(unpacked, filepath.FromSlash(p.File))) {
+	if !agents.IsExecutable(filepath.Join(unpacked, filepath.FromSlash(p.File))) {
 		return fmt.Errorf("%w: it does not hold %s", errPackage, p.File)
 	}
 	unix.Sync() // thousands of files must be on the disk before they can be found
@@ -97,9 +98,9 @@ const AmpFile = "node_modules/.bin/amp"
 //go:embed lock/amp.json
 var ampLock []byte
 
-// AmpInstallation installs the pinned Amp CLI into dir, an agents folder.
-func AmpInstallation(dir string) *Installation {
-	return &Installation{Agent: "amp", Version: AmpVersion, Dir: dir, Node: &NodeTree{
+// Amp installs the pinned Amp CLI into dir, an agents folder.
+func Amp(dir string) *Program {
+	return &Program{Agent: "amp", Version: AmpVersion, Dir: dir, Node: &NodeTree{
 		Name: "@sourcegraph/amp", File: AmpFile, Lock: ampLock, Size: 5 << 20,
 	}}
 }
@@ -115,9 +116,9 @@ const PiFile = "node_modules/.bin/pi"
 //go:embed lock/pi.json
 var piLock []byte
 
-// PiInstallation installs the pinned Pi into dir, an agents folder.
-func PiInstallation(dir string) *Installation {
-	return &Installation{Agent: "pi", Version: PiVersion, Dir: dir, Node: &NodeTree{
+// Pi installs the pinned Pi into dir, an agents folder.
+func Pi(dir string) *Program {
+	return &Program{Agent: "pi", Version: PiVersion, Dir: dir, Node: &NodeTree{
 		Name: "@earendil-works/pi-coding-agent", File: PiFile, Lock: piLock, Size: 45 << 20,
 	}}
 }

@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	_ "embed"
@@ -31,17 +31,17 @@ var acpPackages = map[string]acpPackage{
 	"claude-agent-acp": {"@agentclientprotocol/claude-agent-acp", "0.49.0", "claude-agent-acp", claudeAgentLock, 90 << 20},
 }
 
-// ACPInstallation installs the pinned version of an agent that speaks ACP into
+// ACP installs the pinned version of an agent that speaks ACP into
 // dir, an agents folder; nil for an agent that is not published that way.
-func ACPInstallation(agent, dir string) *Installation {
+func ACP(agent, dir string) *Program {
 	p, ok := acpPackages[agent]
 	if !ok {
 		return nil
 	}
-	return &Installation{Agent: agent, Version: p.version, Dir: dir, Node: &NodeTree{
+	return &Program{Agent: agent, Version: p.version, Dir: dir, Node: &NodeTree{
 		Name: p.name, File: "node_modules/.bin/" + p.bin, Lock: p.lock, Size: p.size,
 	}}
 }
 
-// ACPInstallable are the agents for which there is an ACPInstallation, sorted.
-func ACPInstallable() []string { return slices.Sorted(maps.Keys(acpPackages)) }
+// ACPNames are the agents for which there is an ACP, sorted.
+func ACPNames() []string { return slices.Sorted(maps.Keys(acpPackages)) }

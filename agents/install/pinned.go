@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"maps"
@@ -41,10 +41,10 @@ var claudePackages = map[string]Package{
 	},
 }
 
-// ClaudeInstallation installs the pinned Claude Code CLI into dir, an agents
+// Claude installs the pinned Claude Code CLI into dir, an agents
 // folder.
-func ClaudeInstallation(dir string) *Installation {
-	return &Installation{Agent: "claude", Version: ClaudeVersion, Dir: dir, Platforms: claudePackages}
+func Claude(dir string) *Program {
+	return &Program{Agent: "claude", Version: ClaudeVersion, Dir: dir, Platforms: claudePackages}
 }
 
 // OpenCodeVersion is the version of the OpenCode CLI that is installed on
@@ -81,10 +81,10 @@ var openCodeBaseline = map[string]Package{
 // openCodeFile is the executable's place in each of its packages.
 const openCodeFile = "bin/opencode"
 
-// OpenCodeInstallation installs the pinned OpenCode CLI into dir, an agents
+// OpenCode installs the pinned OpenCode CLI into dir, an agents
 // folder.
-func OpenCodeInstallation(dir string) *Installation {
-	return &Installation{Agent: "opencode", Version: OpenCodeVersion, Dir: dir, Platforms: openCodePlatforms(cpu.X86.HasAVX2)}
+func OpenCode(dir string) *Program {
+	return &Program{Agent: "opencode", Version: OpenCodeVersion, Dir: dir, Platforms: openCodePlatforms(cpu.X86.HasAVX2)}
 }
 
 // openCodePlatforms returns the packages for a machine with or without AVX2.
@@ -122,15 +122,15 @@ var codexPackages = map[string]Package{
 	},
 }
 
-// CodexInstallation installs the pinned Codex CLI into dir, an agents folder.
-func CodexInstallation(dir string) *Installation {
-	return &Installation{Agent: "codex", Version: CodexVersion, Dir: dir, Platforms: codexPackages}
+// Codex installs the pinned Codex CLI into dir, an agents folder.
+func Codex(dir string) *Program {
+	return &Program{Agent: "codex", Version: CodexVersion, Dir: dir, Platforms: codexPackages}
 }
 
 // CodexFile is the executable's place inside this platform's package; just its
 // name where no package is published for the platform.
 func CodexFile() string {
-	if p, err := CodexInstallation("").pkg(); err == nil {
+	if p, err := Codex("").pkg(); err == nil {
 		return p.File
 	}
 	return "codex"

@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"archive/tar"

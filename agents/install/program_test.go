@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func TestInstallFromRegistry(t *testing.T) {
 	if _, ok := i.Installed(); ok {
 		t.Fatal("found before it is installed")
 	}
-	var s installSteps
+	var s steps
 	ensure(t, i.Install(t.Context(), s.add))
 	wantInstalled(t, i)
 	if got := s.phases(); got != "resolve download verify unpack done" {
@@ -45,7 +45,7 @@ func TestInstallWithNPM(t *testing.T) {
 	t.Setenv("TOWLINE_TOKEN", "secret")
 	t.Setenv("npm_config_registry", "https://registry.example/")
 	i := installation(t)
-	var s installSteps
+	var s steps
 	ensure(t, i.Install(t.Context(), s.add))
 	wantInstalled(t, i)
 	if got := s.phases(); got != "resolve download verify unpack done" {
@@ -145,7 +145,7 @@ func TestInstallRegistryFailures(t *testing.T) {
 			r.serve = c.serve
 			withoutNPM(t, r.URL)
 			i := installation(t)
-			var s installSteps
+			var s steps
 			wantFailed(t, i, i.Install(t.Context(), s.add), c.word)
 			if last := s[len(s)-1]; last.Phase != "failed" || last.Error == nil {
 				t.Errorf("the last step is %+v", last)
@@ -248,7 +248,7 @@ func TestInstallShared(t *testing.T) {
 	withoutNPM(t, r.URL)
 	i := installation(t)
 	var all sync.WaitGroup
-	var told [2]installSteps
+	var told [2]steps
 	all.Go(func() { ensure(t, i.Install(t.Context(), told[0].add)) })
 	<-first
 	all.Go(func() {
@@ -265,7 +265,7 @@ func TestInstallShared(t *testing.T) {
 	}
 }
 
-// Two Installations of one folder stand for two processes: the second waits
+// Two Programs in one folder stand for two processes: the second waits
 // for the first one's lock and then finds its work done.
 func TestInstallAcrossProcesses(t *testing.T) {
 	r := newRegistry(t, packTarball(t, goodEntries()))
@@ -357,7 +357,7 @@ func TestInstallReplacesBrokenFolder(t *testing.T) {
 	wantInstalled(t, i)
 }
 
-func lastOf(s installSteps, phase string) protocol.InstallProgress {
+func lastOf(s steps, phase string) protocol.InstallProgress {
 	var last protocol.InstallProgress
 	for _, p := range s {
 		if p.Phase == phase {

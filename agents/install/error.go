@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"context"
@@ -35,44 +35,44 @@ var npmCauses = map[string]error{
 }
 
 // explain says in one sentence what failed and what to do.
-func (i *Installation) explain(p Package, err error) *protocol.Error {
+func (i *Program) explain(p Package, err error) *protocol.Error {
 	if known, ok := errors.AsType[*protocol.Error](err); ok {
 		return known
 	}
 	if npm, ok := errors.AsType[*npmError](err); ok {
 		cause, ok := npmCauses[npm.code]
 		if !ok {
-			return installFailed("npm could not fetch %s (%s); run npm pack %s to see why", p.spec(), npm.code, p.spec())
+			return failed("npm could not fetch %s (%s); run npm pack %s to see why", p.spec(), npm.code, p.spec())
 		}
 		err = cause
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return installFailed("the installation was given up before it ended; start it again")
+		return failed("the installation was given up before it ended; start it again")
 	case errors.Is(err, errNotFound):
-		return installFailed("the registry has no %s; check the registry that npm is configured for", p.spec())
+		return failed("the registry has no %s; check the registry that npm is configured for", p.spec())
 	case errors.Is(err, errNoNPM):
-		return installFailed("%s is a program for Node, and npm is not on PATH; install Node 20 or newer with npm, and install again", i.Agent)
+		return failed("%s is a program for Node, and npm is not on PATH; install Node 20 or newer with npm, and install again", i.Agent)
 	case errors.Is(err, errNoRegistry):
-		return installFailed("npm is not on PATH and no package registry is configured; install npm, or set NPM_CONFIG_REGISTRY to your registry's https address")
+		return failed("npm is not on PATH and no package registry is configured; install npm, or set NPM_CONFIG_REGISTRY to your registry's https address")
 	case errors.Is(err, errInsecure):
-		return installFailed("the configured registry does not use https; set NPM_CONFIG_REGISTRY to an https address")
+		return failed("the configured registry does not use https; set NPM_CONFIG_REGISTRY to an https address")
 	case errors.Is(err, errLogin):
-		return installFailed("the registry refuses to hand out %s without a login; log in with npm and install again", p.spec())
+		return failed("the registry refuses to hand out %s without a login; log in with npm and install again", p.spec())
 	case errors.Is(err, errNoIntegrity):
-		return installFailed("the registry names no sha512 for %s, so it cannot be checked; use another registry", p.spec())
+		return failed("the registry names no sha512 for %s, so it cannot be checked; use another registry", p.spec())
 	case errors.Is(err, errIntegrity):
-		return installFailed("the hash of the downloaded %s is not the expected one, so it was thrown away; try again, and check the registry if it stays so", p.spec())
+		return failed("the hash of the downloaded %s is not the expected one, so it was thrown away; try again, and check the registry if it stays so", p.spec())
 	case errors.Is(err, errPackage):
-		return installFailed("%s is not a package that can be installed (%s); report this with the version", p.spec(), err)
+		return failed("%s is not a package that can be installed (%s); report this with the version", p.spec(), err)
 	case noSpace(err):
-		return installFailed("there is no space left for %s, which needs about 600 MB in %s; free some, or choose another folder with --agents-dir", i.Agent, i.Dir)
+		return failed("there is no space left for %s, which needs about 600 MB in %s; free some, or choose another folder with --agents-dir", i.Agent, i.Dir)
 	case errors.Is(err, fs.ErrPermission):
-		return installFailed("the folder %s cannot be written; choose another with --agents-dir", i.Dir)
+		return failed("the folder %s cannot be written; choose another with --agents-dir", i.Dir)
 	case network(err):
-		return installFailed("the registry could not be reached or broke off while sending %s; check the network and try again", p.spec())
+		return failed("the registry could not be reached or broke off while sending %s; check the network and try again", p.spec())
 	}
-	return installFailed("%s could not be installed because of an error of the file system or the registry; details.cause names it", i.Agent).
+	return failed("%s could not be installed because of an error of the file system or the registry; details.cause names it", i.Agent).
 		WithDetails(map[string]string{"cause": err.Error()})
 }
 

@@ -1,4 +1,4 @@
-package agents
+package install
 
 import (
 	"bufio"
@@ -42,7 +42,7 @@ func TestInstallChild(t *testing.T) {
 }
 
 // installChild starts the other process and returns a reader of its output.
-func installChild(t *testing.T, i *Installation, r *fakeRegistry, task string) (*exec.Cmd, *bufio.Scanner) {
+func installChild(t *testing.T, i *Program, r *fakeRegistry, task string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestInstallChild$")
 	cmd.Env = append(os.Environ(), childDir+"="+i.Dir, childRegistry+"="+r.URL, childTask+"="+task)

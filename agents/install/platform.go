@@ -1,11 +1,11 @@
-package agents
+package install
 
 import (
 	"path/filepath"
 	"runtime"
 )
 
-// platform is this machine's name among an Installation's Platforms.
+// platform is this machine's name among a Program's Platforms.
 func platform() string {
 	return platformName(runtime.GOOS, runtime.GOARCH, muslIn("/"))
 }
