@@ -186,7 +186,9 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 		files.Remove()
 		return nil, err
 	}
-	t := newTranslator(setup{PermissionMode: s.PermissionMode, Resumed: s.Resume != "" && !s.Fork, LeftOut: extensions})
+	t := newTranslator(setup{
+		PermissionMode: s.PermissionMode, Resumed: s.Resume != "" && !s.Fork, LeftOut: extensions, Config: realPath(configDir(env)),
+	})
 	stdio, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{
 			Path: e.Path, Args: args(s, files, own), Dir: s.Directory, Env: env,

@@ -37,6 +37,8 @@ type gateAsk struct {
 	Tool       string          `json:"tool"`
 	Input      json.RawMessage `json:"input"`
 	Before     json.RawMessage `json:"before"`
+	// Path is where the file of a write or edit lies, without links.
+	Path string `json:"path"`
 }
 
 // gate tells whether a dialog is the gate's, by its title, so that dialogs of
@@ -93,7 +95,7 @@ func (t *translator) permission(d dialogRequest, a gateAsk, o *output) {
 		c.before = &before
 	}
 	w := &ask{id: d.ID, method: d.Method, tool: tool}
-	if t.grants.Covers(tool) {
+	if t.grants.Covers(tool) && (t.grants.Mode == agents.PermissionBypass || !t.opensGate(tool, a.Path)) {
 		o.send(w.vote(vote{Allow: true}))
 		return
 	}

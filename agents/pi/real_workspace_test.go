@@ -3,11 +3,14 @@ package pi
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/agenttest"
 	"github.com/towline-dev/towline/agents/agenttest/installed"
+	"github.com/towline-dev/towline/agents/agenttest/talk"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -98,4 +101,38 @@ func TestRealFolderExtensionsDoNotRun(t *testing.T) {
 	say(t, conn, "m1", "Run it.", s)
 	events := ndjson(t, readUntil(t, conn, protocol.TypePermissionRequested))
 	want(t, events, `"name":"ran-own"`, `"name":"ran-own-package"`, "project_extensions_left_out")
+}
+
+// Where edits are accepted, one that reaches Pi's configuration through a link
+// of the work folder is asked for.
+func TestRealConfigurationIsAskedFor(t *testing.T) {
+	a, home, m := realPi(t)
+	config := filepath.Join(home.Home, ".pi", "agent")
+	links := map[string]string{"docs": config, "notes.md": filepath.Join(config, "extensions", "new.ts"), "here": ".pi"}
+	for link, target := range links {
+		if err := os.Symlink(target, filepath.Join(home.Dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn := openReal(t, a, agents.Start{Directory: home.Dir, PermissionMode: "acceptEdits"})
+	write := func(path string) agenttest.Block {
+		return agenttest.Block{Do: &agenttest.Do{Kind: "write", Path: path, Content: "x"}}
+	}
+	var asked []string
+	s := m.On("write", agenttest.Play(write("plain.md"), write("docs/extensions/a.ts"), write("notes.md"), write("here/b.ts"), write("~/.pi/c.ts")), agenttest.Play(agenttest.Say("done")))
+	say(t, conn, "m1", "Write.", s)
+	talk.Watch(t, conn, protocol.TypeTurnEnded, func(d protocol.Data) {
+		if p, ok := d.(*protocol.PermissionRequested); ok {
+			asked = append(asked, p.Permission.Title)
+			if err := conn.Send(t.Context(), &agents.Decide{PermissionID: p.Permission.PermissionID, Option: p.Permission.Options[2]}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if len(asked) != 4 || slices.ContainsFunc(asked, func(title string) bool { return strings.Contains(title, "plain") }) {
+		t.Errorf("asked for %q", asked)
+	}
+	if _, err := os.Stat(filepath.Join(home.Dir, "plain.md")); err != nil {
+		t.Errorf("the plain file was not written: %v", err)
+	}
 }

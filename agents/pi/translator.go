@@ -23,6 +23,8 @@ type setup struct {
 	Resumed bool
 	// LeftOut tells that the work folder has extensions, which are not loaded.
 	LeftOut bool
+	// Config is the folder of the user's configuration, without links.
+	Config string
 }
 
 // translator is the pure half of the agent: the state of one Pi process, as

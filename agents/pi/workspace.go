@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/towline-dev/towline/protocol"
@@ -64,4 +65,34 @@ func readSettings(path string) (map[string]json.RawMessage, error) {
 	}
 	err = json.Unmarshal(b, &settings)
 	return settings, err
+}
+
+// opensGate tells whether a call would write Pi's configuration, the user's or
+// a folder's: an extension there would be loaded by the next Pi. It is asked for
+// unless everything is allowed anyway. Path is where the file lies; empty if the
+// gate did not say.
+func (t *translator) opensGate(tool *protocol.Tool, path string) bool {
+	var in struct {
+		Path string `json:"path"`
+	}
+	if tool.Kind != protocol.ToolEdit || json.Unmarshal(tool.Input, &in) != nil {
+		return false // it is asked for, or writes nothing
+	}
+	for _, p := range []string{in.Path, path} {
+		for part := range strings.SplitSeq(p, "/") {
+			if strings.EqualFold(part, configName) { // on some systems, case says nothing
+				return true
+			}
+		}
+	}
+	below, err := filepath.Rel(t.setup.Config, path)
+	return t.setup.Config != "" && err == nil && filepath.IsLocal(below)
+}
+
+// realPath is a path without links; of one that is not there yet, as it stands.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
 }

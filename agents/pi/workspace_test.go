@@ -1,6 +1,7 @@
 package pi
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +112,44 @@ func TestGateIsAnExtension(t *testing.T) {
 	native(tr, `{"type":"response","command":"get_commands","success":true,"data":{"commands":[{"name":"towline-gate","source":"prompt"}]}}`)
 	if tr.gated {
 		t.Error("a prompt template was taken for the gate")
+	}
+}
+
+// What writes Pi's configuration is asked for, even where edits are not.
+func TestConfigurationIsAskedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode, tool, path, real string
+		asks                   bool
+	}{
+		"a file":                    {"acceptEdits", "write", "a.ts", "/w/a.ts", false},
+		"a name like it":            {"acceptEdits", "write", "a.pi/x.ts", "/w/a.pi/x.ts", false},
+		"the folder's":              {"acceptEdits", "write", ".pi/extensions/a.ts", "/w/.pi/extensions/a.ts", true},
+		"in other letters":          {"acceptEdits", "edit", "./.PI/settings.json", "/w/.PI/settings.json", true},
+		"the gate does not say":     {"acceptEdits", "edit", "~/.pi/agent/settings.json", "", true},
+		"through a link":            {"acceptEdits", "write", "docs/a.ts", "/h/.pi/agent/extensions/a.ts", true},
+		"the user's, in its place":  {"acceptEdits", "write", "docs/a.ts", "/cfg/extensions/a.ts", true},
+		"beside it":                 {"acceptEdits", "write", "docs/a.ts", "/cfg2/a.ts", false},
+		"the folder's, all allowed": {"bypass", "write", ".pi/extensions/a.ts", "/w/.pi/extensions/a.ts", false},
+		"a file, granted":           {"", "write", "a.ts", "/w/a.ts", false},
+		"the folder's, granted":     {"", "write", ".pi/a.ts", "/w/.pi/a.ts", true},
+		"reading it":                {"acceptEdits", "read", ".pi/settings.json", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTranslator(setup{PermissionMode: c.mode, Config: "/cfg"})
+			tr.grants.Give(&protocol.Tool{Name: "write", Kind: protocol.ToolEdit}) // for the session
+			native(tr, `{"type":"agent_start"}`)
+			ask, err := json.Marshal(map[string]any{"toolCallId": "c1", "tool": c.tool, "path": c.real, "input": map[string]string{"path": c.path}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame, err := json.Marshal(map[string]string{"type": "extension_ui_request", "id": "d1", "method": "input", "title": "towline:permission", "placeholder": string(ask)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, sent := native(tr, string(frame)); (sent == "") != c.asks {
+				t.Errorf("it was answered with %q", sent)
+			}
+		})
 	}
 }
 
