@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,8 +27,9 @@ type TerminalProcess struct {
 	// keeps reads from failing while a program has closed its own.
 	tty *os.File
 	// writing holds a token while one caller's keys are written, so that they
-	// stay together.
+	// stay together; stops counts how often such a caller was to be stopped.
 	writing chan struct{}
+	stops   atomic.Uint64
 }
 
 // StartTerminal starts a process on a terminal of so many rows and columns.
@@ -126,8 +128,9 @@ func (t *TerminalProcess) Read(p []byte) (int, error) {
 }
 
 // Write types keys: all of them, or as many as the program takes until ctx is
-// done. One caller's keys stay together.
+// done, or Discard is called. One caller's keys stay together.
 func (t *TerminalProcess) Write(ctx context.Context, keys []byte) (int, error) {
+	stops := t.stops.Load()
 	select {
 	case t.writing <- struct{}{}:
 		defer func() { <-t.writing }()
@@ -136,6 +139,9 @@ func (t *TerminalProcess) Write(ctx context.Context, keys []byte) (int, error) {
 	}
 	if err := t.master.file.SetWriteDeadline(time.Time{}); err != nil {
 		return 0, fmt.Errorf("cannot type: %w", err)
+	}
+	if t.stops.Load() != stops { // looked at behind the deadline, which it sets behind the count
+		return 0, fmt.Errorf("cannot type: %w", os.ErrDeadlineExceeded)
 	}
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -61,6 +61,12 @@ type Program interface {
 	Read(p []byte) (int, error)
 	// Write types keys: all, or as many as are taken until ctx is done.
 	Write(ctx context.Context, keys []byte) (int, error)
+	// Input tells what the terminal does with what is typed now.
+	Input() agents.TerminalInput
+	// Discard stops whoever types now, and drops what the program has not read.
+	Discard()
+	// Interrupt sends SIGINT to what has the terminal.
+	Interrupt() error
 	Resize(rows, cols int) error
 	// Foreground tells whether no command that it has started has the terminal.
 	Foreground() bool

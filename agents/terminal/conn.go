@@ -29,6 +29,8 @@ const (
 	// meanwhile.
 	typeTime   = 5 * time.Second
 	answerTime = 50 * time.Millisecond
+	// pressTime is how long an interrupt's key does: a signal is next.
+	pressTime = 500 * time.Millisecond
 )
 
 // Conn is one program, running or ended.
@@ -175,6 +177,7 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	c.mu.Unlock()
 	typed := time.Now()
 	if err := c.write(ctx, keysFor(text, pasting)); err != nil {
+		c.process.Discard() // what was refused is not to be read later, in part
 		return err
 	}
 	if err := c.rest(ctx, typed, enterRest, enterTime); err != nil {
@@ -207,19 +210,47 @@ func (c *Conn) ready(ctx context.Context) error {
 	return c.rest(ctx, pressed, enterRest, time.Until(pressed.Add(enterTime)))
 }
 
-// interrupt presses what the program takes for it. The turn ends soon, whatever the program does.
+// interrupt presses what the program takes for it. The turn ends soon after it
+// was asked for, whatever the program does, but not before it was delivered.
 func (c *Conn) interrupt() error {
+	asked := time.Now()
+	if err := c.press(habitsOf(c.o.Command[0]).interrupt); err != nil {
+		return err
+	}
 	c.mu.Lock()
-	c.tempo.interrupted = time.Now()
-	c.pressed = c.tempo.interrupted
+	defer c.mu.Unlock()
+	c.tempo.interrupted = asked
+	c.pressed = time.Now()
 	c.wakeRecv()
-	c.mu.Unlock()
-	return c.write(context.Background(), habitsOf(c.o.Command[0]).interrupt)
+	return nil
+}
+
+// press presses the key that interrupts. If the program does not read what was
+// typed before, that is dropped; and a signal does what Ctrl-C would have done.
+func (c *Conn) press(key string) error {
+	if !c.process.Input().Blocked {
+		if err := c.writeWithin(context.Background(), pressTime, key); err == nil || c.ended() {
+			return err
+		}
+	}
+	c.process.Discard()
+	if key != ctrlC {
+		return c.writeWithin(context.Background(), pressTime, key)
+	}
+	if err := c.process.Interrupt(); err != nil {
+		return errEnded() // nothing has the terminal any more
+	}
+	return nil
 }
 
 // write types keys.
 func (c *Conn) write(ctx context.Context, keys string) error {
-	bounded, cancel := context.WithTimeout(ctx, typeTime)
+	return c.writeWithin(ctx, typeTime, keys)
+}
+
+// writeWithin types keys in a time.
+func (c *Conn) writeWithin(ctx context.Context, limit time.Duration, keys string) error {
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	n, err := c.process.Write(bounded, []byte(keys))
 	switch {

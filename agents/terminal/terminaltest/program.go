@@ -27,6 +27,8 @@ type Program struct {
 	typed      []byte
 	rows, cols int
 	deaf, job  bool
+	input      agents.TerminalInput
+	interrupts int
 	exit       agents.Exit
 	over       bool
 }
@@ -75,11 +77,30 @@ func (p *Program) Size() (rows, cols int) {
 	return p.rows, p.cols
 }
 
-// Deafen lets the program read no more keys.
-func (p *Program) Deafen() {
+// Deafen lets the program read no more keys; Hear lets it read them again.
+func (p *Program) Deafen() { p.hear(false) }
+
+// Hear lets the program read keys.
+func (p *Program) Hear() { p.hear(true) }
+
+func (p *Program) hear(keys bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.deaf = true
+	p.deaf, p.input.Blocked = !keys, !keys
+}
+
+// Takes says what the terminal does with what is typed.
+func (p *Program) Takes(in agents.TerminalInput) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.input = in
+}
+
+// Interrupts returns how many signals the program got.
+func (p *Program) Interrupts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.interrupts
 }
 
 // Job tells whether a command of the program has the terminal.
@@ -128,6 +149,24 @@ func (p *Program) Write(ctx context.Context, keys []byte) (int, error) {
 	}
 	p.typed = append(p.typed, keys...)
 	return len(keys), nil
+}
+
+// Input is what Takes has said.
+func (p *Program) Input() agents.TerminalInput {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.input
+}
+
+// Discard does nothing: what a deaf program is to be typed never gets here.
+func (p *Program) Discard() {}
+
+// Interrupt counts a signal.
+func (p *Program) Interrupt() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.interrupts++
+	return nil
 }
 
 // Resize notes the size.

@@ -1,0 +1,142 @@
+package terminal_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/terminal"
+	"github.com/towline-dev/towline/protocol"
+)
+
+// steer types a text into the open turn.
+func (p *opened) steer(text string) error {
+	return p.conn.Send(p.t.Context(), &agents.Prompt{PromptID: "m2", Steer: true, Content: []agents.Content{{Part: protocol.TextPart(text)}}})
+}
+
+// interrupted interrupts, and waits for the turn's end.
+func (p *opened) interrupted() {
+	p.t.Helper()
+	if err := p.conn.Send(p.t.Context(), &agents.Interrupt{}); err != nil {
+		p.t.Fatal(err)
+	}
+	if e := next[*protocol.TurnEnded](p); e.Outcome != protocol.OutcomeInterrupted {
+		p.t.Errorf("ended as %+v", e)
+	}
+}
+
+// An interrupt reaches a command that reads nothing of what fills its terminal,
+// and what it has not read is not run after it.
+func TestInterruptOfAFullTerminal(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"full":           strings.Repeat("touch made\n", 11_000),
+		"a line is left": "touch made",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := openIn(t, dir, terminal.Options{}, bash(t)...)
+			if err := p.prompt("sleep 301"); err != nil {
+				t.Fatal(err)
+			}
+			want := protocol.Code("")
+			if len(text) > 64<<10 {
+				want = protocol.CodeTimeout
+			}
+			if err := p.steer(text); protocol.CodeOf(err) != want {
+				t.Errorf("steering: %v, want %q", err, want)
+			}
+			p.interrupted()
+			if err := p.prompt("echo ba''ck"); err != nil {
+				t.Fatal(err)
+			}
+			p.see("back\r\n")
+			if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
+				t.Error("what the command did not read was run after it")
+			}
+		})
+	}
+}
+
+// What a program did not read of a prompt that was refused for that is not
+// read later.
+func TestRefusedPromptIsTakenBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := openIn(t, dir, terminal.Options{}, bash(t)...)
+	if err := p.prompt("sleep 7; echo aw''ake"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.steer(strings.Repeat("touch made\n", 11_000)); protocol.CodeOf(err) != protocol.CodeTimeout {
+		t.Errorf("steering: %v", err)
+	}
+	p.see("awake\r\n")
+	if err := p.prompt("echo ba''ck"); err != nil {
+		t.Fatal(err)
+	}
+	p.see("back\r\n")
+	if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
+		t.Error("what was refused was run all the same")
+	}
+}
+
+// A program that reads keys as they come gets no signals from its terminal;
+// one that does not read them gets one all the same, where Ctrl-C is its habit.
+func TestInterruptOfADeafProgram(t *testing.T) {
+	t.Parallel()
+	p := open(t, terminal.Options{}, bash(t)[0], "-c", `trap 'echo stopped; exit 3' INT; stty raw -echo; echo ready; while :; do sleep 0.1; done`)
+	p.see("ready")
+	if err := p.prompt("go"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.live.Type(ada, make([]byte, 128<<10)); protocol.CodeOf(err) != protocol.CodeTimeout {
+		t.Errorf("typed: %v", err)
+	}
+	if err := p.conn.Send(t.Context(), &agents.Interrupt{}); err != nil {
+		t.Fatal(err)
+	}
+	if e := p.exit(); e.Code == nil || *e.Code != 3 {
+		t.Errorf("ended with %+v", e)
+	}
+}
+
+// A turn is told as interrupted once the program was, not before.
+func TestInterruptIsToldWhenItIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, program := play(t, terminal.Options{})
+		events := listen(conn)
+		if err := <-sending(t, conn); err != nil {
+			t.Fatal(err)
+		}
+		program.Job(true)
+		time.Sleep(time.Minute)
+		program.Deafen()
+		program.Takes(agents.TerminalInput{}) // as if the key had room
+		sent := make(chan error, 1)
+		go func() { sent <- conn.Send(t.Context(), &agents.Interrupt{}) }()
+		time.Sleep(400 * time.Millisecond)
+		synctest.Wait()
+		if _, ends := drain(events); len(ends) != 0 || program.Interrupts() != 0 {
+			t.Errorf("while the key is typed: %+v, %d signals", ends, program.Interrupts())
+		}
+		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
+		if _, ends := drain(events); len(ends) != 1 || ends[0].Outcome != protocol.OutcomeInterrupted || program.Interrupts() != 1 {
+			t.Errorf("after the signal: %+v, %d signals", ends, program.Interrupts())
+		}
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
+		program.End(0)
+		for range events { // to its end
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
