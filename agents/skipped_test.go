@@ -1,6 +1,8 @@
 package agents
 
 import (
+	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -17,7 +19,10 @@ func (skippingTranslator) Skipped(head, tail []byte) Output {
 		return Output{Broken: "the frame could be anything"}
 	}
 	return Output{
-		Report: Report{Events: []protocol.Data{&protocol.Notice{Code: "skipped", Message: e.Text("type") + " " + e.Long}}},
+		Report: Report{Events: []protocol.Data{
+			&protocol.ErrorEvent{Code: "own", Details: json.RawMessage(`{}`)}, &protocol.ErrorEvent{Code: "none"}, &protocol.TurnEnded{Error: &protocol.Failure{}},
+			&protocol.TurnEnded{}, &protocol.Notice{Code: "skipped", Message: e.Text("type") + " " + e.Long},
+		}},
 		Frames: [][]byte{[]byte(`{"type":"user","message":{"content":"line {\"type\":\"answered\"}"}}`)},
 		Ready:  e.Text("then") == "ready",
 	}
@@ -38,12 +43,33 @@ func skipping(t *testing.T, env ...string) StdioOptions {
 // What a skipped frame leads to is told, sent and done as with others.
 func TestSkippedFrame(t *testing.T) {
 	f := openFake(t, skipping(t))
+	f.prompt("stderr 1")
+	for f.Stderr() == nil { // it comes by another pipe
+		runtime.Gosched()
+	}
 	f.prompt("line " + long("answer"))
 	seen := f.until("what was skipped", func(d protocol.Data) bool { n, ok := d.(*protocol.Notice); return ok && n.Code == "skipped" })
 	if n := seen[len(seen)-1].(*protocol.Notice); n.Message != "big body" || len(unparsed(seen)) != 1 {
 		t.Errorf("told %+v after %+v", n, unparsed(seen))
 	}
 	f.notice("answered")
+	for _, d := range seen {
+		var details json.RawMessage
+		switch d := d.(type) {
+		case *protocol.ErrorEvent:
+			details = d.Details
+		case *protocol.TurnEnded:
+			if d.Error == nil {
+				continue
+			}
+			details = d.Error.Details
+		default:
+			continue
+		}
+		if got := string(details); got != "{}" && !strings.Contains(got, "stderr line 1") {
+			t.Errorf("%+v has the details %s", d, got)
+		}
+	}
 }
 
 // A process that the translator gives up is ended, with its last words.

@@ -157,13 +157,6 @@ func (s *Stdio) isStranger() bool {
 	return s.stranger
 }
 
-// givenUp says why the translator gave the process up; empty if it did not.
-func (s *Stdio) givenUp() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.why
-}
-
 // neverReady stops an agent that has done nothing yet, so it need not be
 // waited for.
 var neverReady = StopOptions{TermAfter: 20 * time.Millisecond, KillAfter: 120 * time.Millisecond}
@@ -257,21 +250,6 @@ func (s *Stdio) takeLocked(out Output) Report {
 		s.broken.Do(s.process.kill)
 	}
 	return out.Report
-}
-
-// skippedLocked tells of a line that was too long, and what follows from it.
-func (s *Stdio) skippedLocked(l *LongLine) Report {
-	r := Report{Events: []protocol.Data{&protocol.AgentUnparsed{
-		Error: fmt.Sprintf("a line of %d bytes is longer than the limit and was skipped", l.Bytes), Location: "stdout",
-		Sample: l.Head, RawHash: hex.EncodeToString(l.SHA256[:]), Bytes: l.Bytes,
-	}}}
-	translator, ok := s.o.Translator.(Skipper)
-	if !ok || len(l.Head) == 0 || l.Head[0] != '{' {
-		s.stranger = s.o.FramesOnly && !s.ready
-		return r
-	}
-	r.Events = append(r.Events, s.takeLocked(translator.Skipped(l.Head, l.Tail)).Events...)
-	return r
 }
 
 // answer queues frames that the translator made by itself. If too many wait,

@@ -36,6 +36,7 @@ type Ender interface {
 //   - a request is refused, and an ErrorEvent tells of what;
 //   - an answer fails the command, the opening or the turn that it is for, and
 //     so does the frame that ends a turn: how it ended is not known;
+//     Stdio adds to such an error what the process wrote to standard error;
 //   - of anything else nothing hangs, so AgentUnparsed is enough;
 //   - if the ends do not tell what it was while something is waited for, nobody
 //     can know what to fail, so the process is ended (Output.Broken). That ends
