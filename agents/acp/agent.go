@@ -285,7 +285,17 @@ type watch struct {
 // Native passes the frame on.
 func (w *watch) Native(frame []byte) agents.Output {
 	opening := !w.ready
-	out := w.translator.Native(frame)
+	return w.look(opening, w.translator.Native(frame))
+}
+
+// Skipped passes the ends of a frame on.
+func (w *watch) Skipped(head, tail []byte) agents.Output {
+	opening := !w.ready
+	return w.look(opening, w.translator.Skipped(head, tail))
+}
+
+// look looks at what a frame has changed.
+func (w *watch) look(opening bool, out agents.Output) agents.Output {
 	switch {
 	case w.failure != "":
 		w.giveUp()

@@ -28,6 +28,10 @@ func failure(err *jsonrpc.Error) *protocol.Failure {
 	f := &protocol.Failure{Code: "agent_error", Message: errorText(err)}
 	word := cmp.Or(textAt(err.Data, "errorKind"), textAt(err.Data, "errorName"))
 	switch {
+	case err.Code == jsonrpc.CodeSkipped:
+		f.Code = string(protocol.CodeTooLarge)
+		f.Message = "the agent's answer to the prompt is longer than this server reads, so nothing tells how the turn ended; look at what it did, then prompt again"
+		return f
 	case err.Code == codeAuthRequired:
 		f.Code = "auth_required"
 	case err.Code >= 400 && err.Code < 600: // an agent passes the model's status on
