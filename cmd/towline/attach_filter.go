@@ -12,10 +12,10 @@ import (
 const maxSequence = 128
 
 // screenFilter keeps a program on somebody else's terminal to what it may do to
-// a person's: write, move, colour, scroll, set modes. It lets no strings
-// through (titles, the clipboard, links, pictures, notifications), no
-// questions, whose answers the terminal would type, and nothing that moves the
-// window or prints. The zero value is ready.
+// a person's: write, move, colour, scroll, set those modes that can be undone.
+// It lets no strings through (titles, the clipboard, links, pictures,
+// notifications), no questions, whose answers the terminal would type, and
+// nothing that moves the window or prints. The zero value is ready.
 type screenFilter struct {
 	// rest is the beginning of a sequence or character whose end has not come.
 	rest []byte
@@ -52,8 +52,8 @@ func (f *screenFilter) pass(p []byte) []byte {
 			sequence := p[:size]
 			p = p[size:]
 			f.inString = size == 2 && strings.IndexByte("]P_^Xk", sequence[1]) >= 0
-			if size <= maxSequence && mayPass(sequence) {
-				out = append(out, sequence...)
+			if size <= maxSequence {
+				out = append(out, mayPass(sequence)...)
 			}
 		case !utf8.FullRune(p):
 			f.rest = bytes.Clone(p)
@@ -127,30 +127,4 @@ func firstFinal(sequence []byte) byte {
 		return 0x40
 	}
 	return 0x30
-}
-
-// passing are the control sequences that may pass: their last bytes, by their
-// private mark and what stands before the last byte.
-var passing = map[string]string{
-	"": "@ABCDEFGHIJKLMPSTXZ`abdefghlmrsu", "?": "hlJKrs", ">": "mnu", "<": "u", "=": "u", " ": "q", "!": "p",
-}
-
-// mayPass tells whether a whole sequence may pass.
-func mayPass(sequence []byte) bool {
-	last := len(sequence) - 1
-	switch {
-	case last == 0:
-		return false
-	case sequence[1] != '[':
-		return strings.IndexByte("Z\\]P_^Xk", sequence[1]) < 0 && sequence[last] >= 0x30
-	case last == 1 || sequence[last] < 0x40:
-		return false
-	}
-	kind := strings.Map(func(c rune) rune {
-		if (c >= '0' && c <= '9') || c == ';' || c == ':' {
-			return -1
-		}
-		return c
-	}, string(sequence[2:last]))
-	return strings.IndexByte(passing[kind], sequence[last]) >= 0
 }

@@ -19,11 +19,6 @@ import (
 // program: q leaves, t takes the typing over, Ctrl-] again is itself.
 const prefixKey = 0x1d
 
-// plainScreen undoes what a program may have done to the person's terminal:
-// the other screen, the hidden cursor, mouse and paste reports, key modes,
-// colours.
-const plainScreen = "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[<u\x1b[0m"
-
 // reports are what a terminal answers by itself to questions in the output.
 // The server's terminal has answered them already, and in a replay they are
 // old: they are not the person's keys.
@@ -76,10 +71,10 @@ func attachTerminal(ctx context.Context, t *terminal, client *clientlib.Client, 
 		if err != nil {
 			return fmt.Errorf("cannot make the terminal raw: %w", err)
 		}
-		defer func() {
-			_, _ = io.WriteString(t.out, plainScreen+"\r\n")
-			_ = term.Restore(int(l.raw.Fd()), before)
-		}()
+		defer func() { _ = term.Restore(int(l.raw.Fd()), before) }()
+	}
+	if isTerminal(t.out) {
+		defer func() { _, _ = io.WriteString(t.out, plainScreen+"\r\n") }()
 	}
 	if err := l.talk(ctx); err != nil {
 		return err
