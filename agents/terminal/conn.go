@@ -175,8 +175,12 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	c.mu.Lock()
 	pasting := c.screen.sequences.pasting
 	c.mu.Unlock()
+	keys := keysFor(text, pasting)
+	if err := checkLines(keys, c.process.Input().LongestLine); err != nil {
+		return err
+	}
 	typed := time.Now()
-	if err := c.write(ctx, keysFor(text, pasting)); err != nil {
+	if err := c.write(ctx, keys); err != nil {
 		c.process.Discard() // what was refused is not to be read later, in part
 		return err
 	}

@@ -50,3 +50,18 @@ func keysFor(text string, pasting bool) string {
 	}
 	return strings.ReplaceAll(text, "\n", enter)
 }
+
+// checkLines refuses keys of which the terminal would drop some: it keeps so
+// many bytes of a line for a program that reads lines; 0 is no limit.
+func checkLines(keys string, longest int) error {
+	if longest == 0 {
+		return nil
+	}
+	for line := range strings.FieldsFuncSeq(keys, func(c rune) bool { return c == '\n' || c == '\r' }) {
+		if len(line) > longest {
+			return protocol.Errorf(protocol.CodeTooLarge,
+				"the program reads whole lines, of at most %d bytes, and one of the prompt's has %d; break that line, or write it to a file that the prompt names", longest, len(line))
+		}
+	}
+	return nil
+}

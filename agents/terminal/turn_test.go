@@ -367,3 +367,25 @@ func TestLongPrompt(t *testing.T) {
 		t.Errorf("%d bytes arrived of %d, %v", len(b), len(text), err)
 	}
 }
+
+// A terminal keeps 4 KiB of a line for a program that reads lines, and would
+// drop the rest.
+func TestLineThatWouldBeCut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := openIn(t, dir, terminal.Options{}, "/bin/sh", "-c", "echo ready; exec cat >made")
+	p.see("ready")
+	fits := strings.Repeat("x", 4093) + "ä"
+	err := p.prompt("one\n" + fits + "x")
+	if e := protocol.AsError(err); e == nil || e.Code != protocol.CodeTooLarge || !strings.Contains(e.Message, "4096") {
+		t.Errorf("a longer line: %v", err)
+	}
+	if err := p.prompt("two\n" + fits); err != nil {
+		t.Errorf("the longest line: %v", err)
+	}
+	p.typeKeys("\x04")
+	p.exit()
+	if b, err := os.ReadFile(filepath.Join(dir, "made")); err != nil || string(b) != "two\n"+fits+"\n" {
+		t.Errorf("%d bytes arrived, %v", len(b), err)
+	}
+}
