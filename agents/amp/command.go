@@ -12,7 +12,8 @@ import (
 const title = "Amp"
 
 // Command turns a command into frames. It returns invalid_request,
-// permission_closed or mode_not_supported; then nothing is to be written. An
+// permission_closed, mode_not_supported or agent_not_running; then nothing is
+// to be written. An
 // interrupt has no frame: it is a signal, which the connection sends.
 func (t *translator) Command(c agents.Command) (agents.Output, error) {
 	var o output
@@ -23,7 +24,7 @@ func (t *translator) Command(c agents.Command) (agents.Output, error) {
 	case *agents.Decide:
 		err = t.decide(c)
 	case *agents.Interrupt:
-		t.turn.interrupting = t.turn.open || len(t.prompts) > 0
+		t.turn.interrupting = t.turnWaits()
 	case *agents.Configure:
 		err = t.configure(c)
 	default:
@@ -67,6 +68,9 @@ var imageTypes = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 // cuts what the model says and what tools do, and the turn goes on with it
 // (section 4).
 func (t *translator) prompt(p *agents.Prompt, o *output) error {
+	if t.over {
+		return notRunning() // it would be lost with the process
+	}
 	f := userFrame{Type: "user"}
 	f.Message.Role = "user"
 	text := ""
@@ -94,8 +98,7 @@ func (t *translator) prompt(p *agents.Prompt, o *output) error {
 	if text == "" {
 		return protocol.Errorf(protocol.CodeInvalidRequest, "the prompt has no text; say what Amp shall do")
 	}
-	t.prompts = slices.DeleteFunc(t.prompts, func(s sentPrompt) bool { return s.id == p.PromptID })
-	t.prompts = append(t.prompts, sentPrompt{id: p.PromptID, text: text})
+	t.wait(sentPrompt{id: p.PromptID, text: text, steer: p.Steer})
 	o.Frames = append(o.Frames, encode(f))
 	return nil
 }

@@ -168,7 +168,7 @@ func (c *conn) retire(p *process) {
 
 // Send implements agents.Conn.
 func (c *conn) Send(ctx context.Context, command agents.Command) error {
-	switch command.(type) {
+	switch command := command.(type) {
 	case *agents.Prompt:
 		return c.prompt(ctx, command)
 	case *agents.Interrupt:
@@ -181,13 +181,16 @@ func (c *conn) Send(ctx context.Context, command agents.Command) error {
 
 // prompt sends a prompt, to a new process if there is none that takes it. One
 // that said its last word just now takes nothing any more.
-func (c *conn) prompt(ctx context.Context, command agents.Command) error {
+func (c *conn) prompt(ctx context.Context, command *agents.Prompt) error {
 	for attempt := 0; ; attempt++ {
 		p, err := c.ready(ctx)
 		if err != nil {
 			return err
 		}
 		err = p.Send(ctx, command)
+		if err == nil || c.told(command) {
+			return nil
+		}
 		if protocol.CodeOf(err) != protocol.CodeAgentNotRunning || attempt > 0 {
 			return err
 		}
@@ -195,6 +198,13 @@ func (c *conn) prompt(ctx context.Context, command agents.Command) error {
 			return err
 		}
 	}
+}
+
+// told takes back a prompt that did not reach its process, and tells whether
+// the end of that process told of it: then it must not be sent again.
+func (c *conn) told(p *agents.Prompt) (told bool) {
+	c.wire.do(func(t *translator, _ *output) { told = t.takeBack(p.PromptID) })
+	return told
 }
 
 // ready returns the process at hand, or a new one.

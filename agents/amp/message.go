@@ -2,7 +2,6 @@ package amp
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -86,14 +85,9 @@ func (t *translator) save(o *output) {
 
 // echo takes a prompt that Amp has begun to work on.
 func (t *translator) echo(text string, o *output) {
-	at := slices.IndexFunc(t.prompts, func(p sentPrompt) bool { return p.text == text })
-	ids := []string{}
-	if at >= 0 {
-		ids = append(ids, t.prompts[at].id)
-		t.prompts = slices.Delete(t.prompts, at, at+1)
-	}
+	ids := t.read(text)
 	t.openTurn(ids, o)
-	if at < 0 {
+	if len(ids) == 0 {
 		item := protocol.Item{ID: t.nextMessage() + ":0", Kind: protocol.KindMessage, Role: "user"}
 		o.start(item)
 		o.complete(item, protocol.ItemDone, []protocol.Part{protocol.TextPart(text)})
@@ -114,7 +108,9 @@ func (t *translator) assistant(frame []byte, o *output) error {
 	if err := json.Unmarshal(frame, &f); err != nil {
 		return errShape
 	}
-	t.openTurn(nil, o)
+	if !t.turn.open {
+		t.openTurn(t.read(""), o) // its prompt was not echoed
+	}
 	t.save(o)
 	id := t.nextMessage()
 	cut := f.Message.Stop == nil
@@ -143,7 +139,8 @@ func (t *translator) assistant(frame []byte, o *output) error {
 		o.complete(item, status, content)
 	}
 	t.count(f.Message.Usage, o)
-	if !cut && f.Parent == "" && *f.Message.Stop != "tool_use" {
+	// A prompt that was written meanwhile is answered next, in the same turn.
+	if !cut && f.Parent == "" && *f.Message.Stop != "tool_use" && len(t.prompts) == 0 {
 		t.endTurn(stopOutcome(*f.Message.Stop), nil, o)
 	}
 	return nil

@@ -94,6 +94,7 @@ func (r *replay) Out(line json.RawMessage) []agents.Report {
 		if !r.t.exited(&protocol.AgentExited{ExitCode: exit.Code, Signal: exit.Signal}, &o) {
 			r.begun = false
 		}
+		r.t.over = false // what follows is for the next process
 		return []agents.Report{o.Report}
 	}
 	report := r.t.Native(l.Frame).Report

@@ -11,6 +11,7 @@ import (
 
 var (
 	errUnknown = errors.New("the frame's type is not known")
+	errLate    = errors.New("the frame came after the last word of its process")
 	errShape   = errors.New("the frame does not have the shape of its type")
 )
 
@@ -35,8 +36,11 @@ type translator struct {
 	// over tells that the process at hand has said its last word.
 	over bool
 
-	turn    turn
-	prompts []sentPrompt
+	turn turn
+	// prompts are those that no process has read, oldest first; accepted is the
+	// one that was written last.
+	prompts  []sentPrompt
+	accepted string
 	// number counts the messages, which have no ids.
 	number int
 	tools  map[string]*toolCall
@@ -84,6 +88,8 @@ func (t *translator) dispatch(frame []byte, o *output) error {
 	switch {
 	case head.Type == "system" && head.Subtype == "init":
 		return t.init(frame, o)
+	case t.over:
+		return errLate
 	case head.Type == "user":
 		return t.user(frame, o)
 	case head.Type == "assistant":

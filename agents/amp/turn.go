@@ -21,9 +21,6 @@ type turn struct {
 	ran map[string]bool
 }
 
-// sentPrompt is a prompt that was written and has not been echoed.
-type sentPrompt struct{ id, text string }
-
 // openTurn opens a turn for the prompts unless one is open.
 func (t *translator) openTurn(ids []string, o *output) {
 	if t.turn.open {
@@ -37,17 +34,15 @@ func (t *translator) openTurn(ids []string, o *output) {
 	o.emit(&protocol.TurnStarted{PromptIDs: ids, Origin: origin})
 }
 
+// endLast ends the turn with its process, which reads no prompt any more. The
+// turn may be one whose prompt was refused before it was echoed.
+func (t *translator) endLast(outcome protocol.Outcome, failure *protocol.Failure, o *output) {
+	t.openTurn(t.dropUnread(o), o)
+	t.endTurn(outcome, failure, o)
+}
+
 // endTurn closes the open turn. Calls that have no result get none any more.
 func (t *translator) endTurn(outcome protocol.Outcome, failure *protocol.Failure, o *output) {
-	if !t.turn.open {
-		// The prompt was refused before it was echoed.
-		var ids []string
-		if len(t.prompts) > 0 {
-			ids = []string{t.prompts[0].id}
-			t.prompts = t.prompts[1:]
-		}
-		t.openTurn(ids, o)
-	}
 	status := protocol.ItemFailed
 	if outcome == protocol.OutcomeInterrupted {
 		status = protocol.ItemInterrupted
@@ -88,23 +83,23 @@ func (t *translator) result(frame []byte, o *output) error {
 		return errShape
 	}
 	t.over = true
-	busy := t.turn.open || len(t.prompts) > 0
+	busy := t.turnWaits()
 	switch {
-	case !f.IsError && t.turn.open:
+	case !f.IsError && !busy:
+		t.dropUnread(o)
+	case !f.IsError && len(t.prompts) == 0:
 		t.endTurn(protocol.OutcomeCompleted, nil, o)
-	case !f.IsError:
-	case strings.Contains(f.Error, "User cancelled") && busy:
-		t.endTurn(protocol.OutcomeInterrupted, nil, o)
-	case t.turn.interrupting && busy:
-		t.endTurn(protocol.OutcomeInterrupted, nil, o)
+	case !f.IsError, strings.Contains(f.Error, "User cancelled") && busy, t.turn.interrupting && busy:
+		t.endLast(protocol.OutcomeInterrupted, nil, o)
 	default:
 		failure := readFailure(f.Error)
 		if failure.Code == codeAuth {
 			o.emit(&protocol.Notice{Level: "warning", Code: "auth_required", Message: "Amp has no valid key; set AMP_API_KEY for the server, or log in once with: amp login"})
 		}
 		if busy {
-			t.endTurn(protocol.OutcomeFailed, failure, o)
+			t.endLast(protocol.OutcomeFailed, failure, o)
 		} else {
+			t.dropUnread(o)
 			o.emit(&protocol.ErrorEvent{Code: failure.Code, Message: failure.Message, Retryable: failure.Retryable})
 		}
 	}
@@ -153,19 +148,21 @@ func readFailure(text string) *protocol.Failure {
 }
 
 // exited takes the end of a process. It reports the exit only if the process
-// neither said its last word nor was interrupted; wanted tells that.
+// neither said its last word nor was interrupted; wanted tells that. After the
+// last word there is nothing left to tell: the session may have gone on to
+// another turn.
 func (t *translator) exited(e *protocol.AgentExited, o *output) (wanted bool) {
 	wanted = t.over || t.turn.interrupting
-	if wanted && (t.turn.open || len(t.prompts) > 0) {
-		t.endTurn(protocol.OutcomeInterrupted, nil, o)
-	}
-	t.over = true
-	t.prompts = nil
-	t.turn.interrupting = false
-	if !wanted {
+	switch {
+	case t.over:
+	case t.turn.interrupting:
+		t.endLast(protocol.OutcomeInterrupted, nil, o)
+	default:
+		t.dropUnread(o)
 		t.closeTools(protocol.ItemInterrupted, o)
 		t.turn = turn{}
 		o.emit(e)
 	}
+	t.over = true
 	return wanted
 }
