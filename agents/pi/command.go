@@ -16,8 +16,12 @@ const title = "Pi"
 var efforts = []string{"off", "minimal", "low", "medium", "high", "xhigh"}
 
 // Command turns a command into frames. It returns invalid_request,
-// permission_closed or mode_not_supported; then nothing is to be written.
+// permission_closed, mode_not_supported or agent_not_running; then nothing is
+// to be written.
 func (t *translator) Command(c agents.Command) (agents.Output, error) {
+	if t.gone {
+		return agents.Output{}, errGone()
+	}
 	var o output
 	var err error
 	switch c := c.(type) {

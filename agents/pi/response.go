@@ -247,21 +247,6 @@ func titleChanged(frame []byte, o *output) error {
 	return nil
 }
 
-// queueUpdate tells how many prompts wait inside Pi: those that steer the turn
-// and those that follow it.
-func queueUpdate(frame []byte, o *output) error {
-	var f struct {
-		Steering []string `json:"steering"`
-		FollowUp []string `json:"followUp"`
-	}
-	if json.Unmarshal(frame, &f) != nil {
-		return errShape
-	}
-	details := map[string]int{"steering": len(f.Steering), "follow_up": len(f.FollowUp)}
-	o.notice("info", "queue_updated", fmt.Sprintf("prompts that wait inside Pi: %d to steer the turn, %d to follow it", len(f.Steering), len(f.FollowUp)), encode(details))
-	return nil
-}
-
 // extensionError reports a fault of an extension. One of the gate's blocks the
 // call, so it lets nothing through.
 func extensionError(frame []byte, o *output) error {

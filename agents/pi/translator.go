@@ -54,6 +54,10 @@ type translator struct {
 	asks    map[string]*ask
 	grants  agents.Grants
 	total   totals
+	// queue are the texts of the prompts that wait inside Pi.
+	queue []string
+	// gone tells that Pi was told as gone: nothing of it matters any more.
+	gone bool
 }
 
 // newTranslator returns a translator of a process that was just started.
@@ -89,6 +93,7 @@ func (t *translator) Native(frame []byte) agents.Output {
 	var o output
 	var err error
 	switch {
+	case t.gone:
 	case bytes.HasPrefix(frame, updatePrefix):
 		err = t.update(frame, &o)
 	case !json.Valid(frame):
@@ -144,7 +149,7 @@ func (t *translator) remark(kind string, frame []byte, o *output) error {
 	case "turn_start", "turn_end":
 		return nil // one model call with its tools: a step, not our turn (section 7)
 	case "queue_update":
-		return queueUpdate(frame, o)
+		return t.queueUpdate(frame, o)
 	case "auto_retry_start":
 		return t.retryStart(frame, o)
 	case "auto_retry_end":

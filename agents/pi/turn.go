@@ -139,6 +139,10 @@ func (t *translator) endTurn(o *output) {
 			t.dropAsks(a.tool.CallID, o)
 		}
 	}
+	left := t.leftBehind()
+	if left {
+		t.dropWaiting(o)
+	}
 	end := &protocol.TurnEnded{Outcome: outcome(t.turn)}
 	if end.Outcome == protocol.OutcomeFailed {
 		end.Error = failure(t.turn.last.Error)
@@ -150,6 +154,9 @@ func (t *translator) endTurn(o *output) {
 	o.emit(t.total.report(t.facts.window))
 	o.emit(end)
 	t.forgetTurn()
+	if left {
+		t.leave(o)
+	}
 }
 
 // forgetTurn drops what only the ended turn could add to.
