@@ -86,11 +86,17 @@ func homeFolder(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return folderOf(t, self)
+}
+
+// folderOf is a folder whose bin/towline is a program.
+func folderOf(t *testing.T, program string) string {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(self, filepath.Join(dir, "bin", "towline")); err != nil {
+	if err := os.Symlink(program, filepath.Join(dir, "bin", "towline")); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -21,6 +21,11 @@ func TestInstallRealAgents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The race detector would unpack for minutes.
+	program := filepath.Join(t.TempDir(), "towline")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("cannot build the program: %v\n%s", err, out)
+	}
 	for _, c := range []struct {
 		agent string
 		npm   bool
@@ -34,15 +39,15 @@ func TestInstallRealAgents(t *testing.T) {
 				t.Setenv("PATH", t.TempDir())
 				t.Setenv("NPM_CONFIG_REGISTRY", strings.TrimSpace(string(registry)))
 			}
-			installReal(t, c.agent)
+			installReal(t, program, c.agent)
 		})
 	}
 }
 
 // installReal installs an agent on a new server, and runs it.
-func installReal(t *testing.T, agent string) {
+func installReal(t *testing.T, program, agent string) {
 	t.Helper()
-	dir := homeFolder(t)
+	dir := folderOf(t, program)
 	startServe(t, dir, "127.0.0.1:0")
 	install := exec.CommandContext(t.Context(), filepath.Join(dir, "bin", "towline"), "--state-dir", ".state", "agents", "install", agent)
 	install.Dir = dir
