@@ -60,18 +60,22 @@ func (h *hub) Native(frame []byte) agents.Output {
 		h.tellAll(agents.Unparsed(frame, err.Error()))
 		return out
 	}
-	m := newMessage(in, frame)
-	switch tag := in.Tag.(type) {
+	h.take(newMessage(in, frame), &out)
+	return out
+}
+
+// take finds out whom a message is for.
+func (h *hub) take(m message, out *agents.Output) {
+	switch tag := m.Tag.(type) {
 	case handshake:
-		h.shake(tag, in, &out)
+		h.shake(tag, m.Incoming, out)
 	case *call:
-		h.deliver(tag.t, m, &out)
+		h.deliver(tag.t, m, out)
 	case leaving:
 		tag.c.left()
 	default:
-		h.route(m, &out)
+		h.route(m, out)
 	}
-	return out
 }
 
 // shake takes an answer of the handshake.
@@ -268,6 +272,11 @@ func (h *hub) farewell(c *conn) [][]byte {
 	}
 }
 
+// working tells whether a turn is open.
+func (h *hub) working() bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(h.conns)), func(t *translator) bool { return !t.idle() })
+}
+
 // pulse is how the process is.
 type pulse struct {
 	// calls wait for an answer.
@@ -300,7 +309,7 @@ func (h *hub) look(waiting []jsonrpc.ID, quiet bool) (now pulse, frames [][]byte
 			frames = append(frames, out.Frames...)
 		}
 	}
-	working := slices.ContainsFunc(slices.Collect(maps.Keys(h.conns)), func(t *translator) bool { return !t.idle() })
+	working := h.working()
 	if late > 0 || (quiet && working) {
 		frames = append(frames, h.peer.Call("thread/loaded/list", struct{}{}, probeCall{}))
 	}

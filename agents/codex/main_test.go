@@ -140,7 +140,12 @@ func fakeTurn(mode string, r fakeRequest) {
 		}
 	}
 	fmt.Printf(`{"method":"item/completed","params":{"threadId":%q,"item":{"type":"agentMessage","id":"m","text":%s}}}`+"\n", t, encode(text))
-	if text != "hold" {
+	switch {
+	case mode == "long":
+		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed","items":[%q]}}}`+"\n", t, strings.Repeat("x", 20<<20))
+	case mode == "anything":
+		fmt.Printf(`{"x":{"y":%q}}`+"\n", strings.Repeat("x", 20<<20))
+	case text != "hold":
 		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed"}}}`+"\n", t)
 	}
 }

@@ -125,7 +125,11 @@ func (t *translator) receive(in jsonrpc.Incoming, o *output) {
 			err = t.answered(c, in, o)
 		}
 	case jsonrpc.Notification:
-		err = t.notification(in.Method, in.Params, o)
+		if in.Skipped {
+			t.turnSkipped(in.Params, o)
+		} else {
+			err = t.notification(in.Method, in.Params, o)
+		}
 	case jsonrpc.Request:
 		if err = t.request(in, o); err != nil {
 			o.send(t.peer.Refuse(in.ID, jsonrpc.CodeMethodNotFound, "not supported by this client"))

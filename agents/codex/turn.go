@@ -101,14 +101,20 @@ func (t *translator) turnCompleted(params json.RawMessage, o *output) error {
 	if !ok {
 		return errShape
 	}
+	t.turnOver(p, outcome, o)
+	return nil
+}
+
+// turnOver closes a turn whose end was told.
+func (t *translator) turnOver(p nativeTurn, outcome protocol.Outcome, o *output) {
 	th := t.threadOf(p.ThreadID)
 	if th == nil {
-		return nil
+		return
 	}
 	th.turn = ""
 	if th != t.root {
 		t.subagentTurnEnded(th, p, outcome, o)
-		return nil
+		return
 	}
 	if !t.turn.open {
 		t.beginTurn(o)
@@ -127,7 +133,6 @@ func (t *translator) turnCompleted(params json.RawMessage, o *output) error {
 		o.send(t.call(callClean, "thread/backgroundTerminals/clean", map[string]any{"threadId": th.id}, nil))
 	}
 	t.endTurn(end, o)
-	return nil
 }
 
 // endTurn closes what is open, then the turn.
