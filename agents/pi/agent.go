@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -201,7 +202,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 		files.Remove()
 		return nil, err
 	}
-	c := &conn{Stdio: stdio, files: files}
+	c := &conn{Stdio: stdio, files: files, translator: t, timers: map[string]*time.Timer{}}
 	if !t.gated {
 		_ = c.Close()
 		return nil, protocol.Errorf(protocol.CodeAgentStartFailed, "Pi did not load Towline's permission gate, so it was not used; update Pi, or see details.stderr").
@@ -209,17 +210,4 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	}
 	a.learn(t.models)
 	return c, nil
-}
-
-// conn is a process with its files.
-type conn struct {
-	*agents.Stdio
-	files *sideFiles
-}
-
-// Close ends the process and removes its files.
-func (c *conn) Close() error {
-	err := c.Stdio.Close()
-	c.files.Remove()
-	return err
 }

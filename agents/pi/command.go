@@ -96,7 +96,7 @@ func (t *translator) interrupt(o *output) {
 	t.turn.interrupting = t.turn.open || len(t.prompts) > 0
 	t.ask(request{command: "abort"}, map[string]any{"type": "abort"}, o)
 	for _, id := range sortedKeys(t.asks) {
-		o.send(dialogAnswer{Type: "extension_ui_response", ID: id, Cancelled: true})
+		o.send(cancelled(id))
 		delete(t.asks, id)
 	}
 }

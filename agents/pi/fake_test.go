@@ -57,6 +57,14 @@ func fakePi(args []string) int {
 			fmt.Fprintln(os.Stderr, "out of memory")
 			return 7
 		}
+		switch os.Getenv("FAKE") {
+		case "dialog":
+			fmt.Println(`{"type":"extension_ui_request","id":"d1","method":"confirm","title":"Sure?","timeout":100}`)
+			continue
+		case "old gate":
+			fmt.Println(`{"type":"extension_ui_request","id":"d1","method":"confirm","title":"permission","timeout":100,"message":"{\"toolCallId\":\"c1\",\"tool\":\"bash\"}"}`)
+			continue
+		}
 		environ := os.Environ()
 		if os.Getenv("FAKE") == "whoami" {
 			environ = append(environ, "GATE="+access(args, "-e"), "PROMPT="+access(args, "--append-system-prompt"))

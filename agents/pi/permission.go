@@ -7,30 +7,6 @@ import (
 	"github.com/towline-dev/towline/protocol"
 )
 
-// ask is a dialog that waits for its answer.
-type ask struct {
-	id string
-	// method is select, confirm, input or editor.
-	method string
-	// tool is what a permission is for; nil for a question.
-	tool *protocol.Tool
-}
-
-// maxAsks bounds the dialogs that wait.
-const maxAsks = 1024
-
-// dialogRequest is an extension_ui_request.
-type dialogRequest struct {
-	ID          string   `json:"id"`
-	Method      string   `json:"method"`
-	Title       string   `json:"title"`
-	Message     string   `json:"message"`
-	Placeholder string   `json:"placeholder"`
-	Prefill     string   `json:"prefill"`
-	Options     []string `json:"options"`
-	NotifyType  string   `json:"notifyType"`
-}
-
 // gateAsk is what the gate asks.
 type gateAsk struct {
 	ToolCallID string          `json:"toolCallId"`
@@ -41,50 +17,8 @@ type gateAsk struct {
 	Path string `json:"path"`
 }
 
-// gate tells whether a dialog is the gate's, by its title, so that dialogs of
-// the user's own extensions become questions (section 5). A gate that can only
-// hear yes or no asks with confirm.
-func (d dialogRequest) gate() (gateAsk, bool) {
-	var a gateAsk
-	text := ""
-	switch {
-	case d.Method == "input" && d.Title == "towline:permission":
-		text = d.Placeholder
-	case d.Method == "confirm" && d.Title == "permission":
-		text = d.Message
-	}
-	return a, json.Unmarshal([]byte(text), &a) == nil && a.ToolCallID != "" && a.Tool != ""
-}
-
-// dialog takes what an extension shows or asks.
-func (t *translator) dialog(frame []byte, o *output) error {
-	var d dialogRequest
-	if json.Unmarshal(frame, &d) != nil || d.ID == "" || len(t.asks) >= maxAsks {
-		return errShape
-	}
-	switch d.Method {
-	case "select", "confirm", "input", "editor":
-		if a, ok := d.gate(); ok {
-			t.permission(d, a, o)
-		} else {
-			t.question(d, o)
-		}
-	case "notify":
-		level := "info"
-		if d.NotifyType == "warning" || d.NotifyType == "error" {
-			level = "warning"
-		}
-		o.notice(level, "extension", d.Message, nil)
-	case "setStatus", "setWidget", "setTitle", "set_editor_text":
-		// Decoration of a terminal that is not there.
-	default:
-		return errUnknown
-	}
-	return nil
-}
-
 // permission reports what the gate asks, or answers it if that needs no human.
-func (t *translator) permission(d dialogRequest, a gateAsk, o *output) {
+func (t *translator) permission(d dialogRequest, a gateAsk, o *output) error {
 	c := t.startTool(nativeBlock{ID: a.ToolCallID, Name: a.Tool, Arguments: a.Input}, o)
 	tool := describeTool(a.Tool, a.ToolCallID, a.Input)
 	if c == nil {
@@ -94,12 +28,14 @@ func (t *translator) permission(d dialogRequest, a gateAsk, o *output) {
 	if len(a.Before) > 0 && json.Unmarshal(a.Before, &before) == nil {
 		c.before = &before
 	}
-	w := &ask{id: d.ID, method: d.Method, tool: tool}
+	w := &ask{id: d.ID, method: d.Method, tool: tool, timeout: d.open()}
 	if t.grants.Covers(tool) && (t.grants.Mode == agents.PermissionBypass || !t.opensGate(tool, a.Path)) {
 		o.send(w.vote(vote{Allow: true}))
-		return
+		return nil
 	}
-	t.asks[d.ID] = w
+	if err := t.wait(w); err != nil {
+		return err
+	}
 	o.emit(&protocol.PermissionRequested{Permission: protocol.Permission{
 		PermissionID: d.ID,
 		ItemID:       a.ToolCallID,
@@ -110,6 +46,7 @@ func (t *translator) permission(d dialogRequest, a gateAsk, o *output) {
 		Options:      agents.GrantOptions(tool),
 		Editable:     d.Method == "input",
 	}})
+	return nil
 }
 
 // vote is the gate's answer.
@@ -117,15 +54,6 @@ type vote struct {
 	Allow   bool            `json:"allow"`
 	Message string          `json:"message,omitempty"`
 	Input   json.RawMessage `json:"input,omitempty"`
-}
-
-// dialogAnswer is an extension_ui_response.
-type dialogAnswer struct {
-	Type      string  `json:"type"`
-	ID        string  `json:"id"`
-	Confirmed *bool   `json:"confirmed,omitempty"`
-	Value     *string `json:"value,omitempty"`
-	Cancelled bool    `json:"cancelled,omitempty"`
 }
 
 // vote answers the gate.
@@ -167,9 +95,14 @@ func (t *translator) dropAsks(callID string, o *output) {
 	for id, a := range t.asks {
 		if a.tool != nil && a.tool.CallID == callID {
 			delete(t.asks, id)
-			o.emit(&protocol.PermissionResolved{PermissionID: id, Outcome: protocol.PermissionCancelled, By: protocol.Actor{Kind: "agent"}, Reason: "agent_withdrew"})
+			o.withdrawPermission(id)
 		}
 	}
+}
+
+// withdrawPermission tells that nobody waits for a decision any more.
+func (o *output) withdrawPermission(id string) {
+	o.emit(&protocol.PermissionResolved{PermissionID: id, Outcome: protocol.PermissionCancelled, By: protocol.Actor{Kind: "agent"}, Reason: "agent_withdrew"})
 }
 
 func closed(what string) *protocol.Error {

@@ -15,7 +15,7 @@ const (
 )
 
 // question reports a dialog of one of the user's extensions.
-func (t *translator) question(d dialogRequest, o *output) {
+func (t *translator) question(d dialogRequest, o *output) error {
 	q := protocol.QuestionItem{Text: d.Title, Options: []protocol.QuestionOption{}}
 	switch d.Method {
 	case "select":
@@ -29,8 +29,11 @@ func (t *translator) question(d dialogRequest, o *output) {
 		q.Text = strings.TrimSpace(d.Title + "\n" + d.Placeholder + d.Prefill)
 		q.FreeText = true
 	}
-	t.asks[d.ID] = &ask{id: d.ID, method: d.Method}
+	if err := t.wait(&ask{id: d.ID, method: d.Method, timeout: d.open()}); err != nil {
+		return err
+	}
 	o.emit(&protocol.QuestionRequested{Question: protocol.Question{QuestionID: d.ID, Questions: []protocol.QuestionItem{q}}})
+	return nil
 }
 
 // answer answers a question.
@@ -65,6 +68,6 @@ func (t *translator) rejectQuestion(c *agents.RejectQuestion, o *output) error {
 		return closed("question")
 	}
 	delete(t.asks, c.QuestionID)
-	o.send(dialogAnswer{Type: "extension_ui_response", ID: a.id, Cancelled: true})
+	o.send(cancelled(a.id))
 	return nil
 }

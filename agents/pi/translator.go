@@ -102,7 +102,7 @@ func (t *translator) Native(frame []byte) agents.Output {
 		err = t.dispatch(frame, &o)
 	}
 	if err != nil {
-		o.Events = []protocol.Data{agents.Unparsed(frame, err.Error())}
+		o.emit(agents.Unparsed(frame, err.Error()))
 	}
 	return o.Output
 }

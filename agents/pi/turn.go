@@ -135,9 +135,11 @@ func (t *translator) endTurn(o *output) {
 		t.completeTool(id, protocol.ItemInterrupted, nil, o)
 	}
 	for _, id := range sortedKeys(t.asks) {
-		if a := t.asks[id]; a.tool != nil {
-			t.dropAsks(a.tool.CallID, o)
+		o.send(cancelled(id)) // the session closes it with the turn
+		if t.asks[id].tool != nil {
+			o.withdrawPermission(id)
 		}
+		delete(t.asks, id)
 	}
 	left := t.leftBehind()
 	if left {
