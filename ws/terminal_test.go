@@ -445,6 +445,41 @@ func TestT07_TerminalOfAPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
+// A large paste to a command that reads nothing is refused without holding up
+// what comes behind it: a Ctrl-C reaches the command all the same, and what it
+// has not read is not run.
+func TestTerminal_PasteToACommandThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	f := serveTerminals(t, func(o *ws.Options) { o.Limits.FramesPerSecond = 1 << 20 })
+	f.createTerminal("s", "bash")
+	c := f.watch("s", "", nil)
+	c.keys("echo go''ing; sleep 303\r")
+	c.see("going\r\n")
+	begin := time.Now()
+	const messages = 40
+	for range messages {
+		c.keys(strings.Repeat("echo r''un\r", 800))
+	}
+	c.keys("\x03")
+	c.keys("echo ba''ck\r")
+	c.see("back\r\n")
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("the Ctrl-C took %v", took)
+	}
+	if strings.Contains(c.seen.String(), "run\r\n") {
+		t.Error("what was not read was run")
+	}
+	refused := 0
+	for _, frame := range c.frames {
+		if frame.Type == protocol.TerminalRefused && frame.Code == protocol.CodeTimeout {
+			refused++
+		}
+	}
+	if refused < messages-10 || refused >= messages {
+		t.Errorf("%d of %d messages were refused", refused, messages)
+	}
+}
+
 // BenchmarkTerminalKey is how long a key takes to the program's terminal, and
 // its echo back, over the socket.
 func BenchmarkTerminalKey(b *testing.B) {

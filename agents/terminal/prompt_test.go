@@ -123,3 +123,43 @@ func TestTurnLastsAsLongAsItsCommand(t *testing.T) {
 		}
 	})
 }
+
+// Keys to a program that does not read are refused after 5 s, and then at once
+// until it reads again: what waits behind them must not wait as long for each.
+func TestKeysToADeafProgram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, program := play(t, terminal.Options{})
+		live := conn.(agents.TerminalConn).Terminal()
+		types := func(keys string, code protocol.Code, takes time.Duration) {
+			t.Helper()
+			begin := time.Now()
+			if err := live.Type(ada, []byte(keys)); protocol.CodeOf(err) != code || time.Since(begin) != takes {
+				t.Errorf("%q: %v after %v, want %q after %v", keys, err, time.Since(begin), code, takes)
+			}
+		}
+		types("a", "", 0)
+		program.Deafen()
+		types("X", protocol.CodeTimeout, 5*time.Second)
+		types("X", protocol.CodeTimeout, 0)
+		types("\x03", protocol.CodeTimeout, 0) // a key like any other
+		program.Hear()
+		types("b", "", 0)
+		program.Deafen()
+		types("X", protocol.CodeTimeout, 5*time.Second)
+		program.Takes(agents.TerminalInput{}) // it reads a little
+		types("X", protocol.CodeTimeout, 500*time.Millisecond)
+		program.Takes(agents.TerminalInput{Blocked: true, Signals: true})
+		types("X\x03", protocol.CodeTimeout, 0)
+		types("\x03", "", 0)
+		if n := program.Interrupts(); n != 1 {
+			t.Errorf("%d signals", n)
+		}
+		if typed := program.Typed(); typed != "ab" {
+			t.Errorf("typed %q", typed)
+		}
+		program.End(0)
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
