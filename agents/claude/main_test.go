@@ -52,7 +52,15 @@ func fakeCLI() int {
 		if json.Unmarshal(in.Bytes(), &f) != nil {
 			return 1 // as the CLI does (section 3)
 		}
+		fake := os.Getenv("ANTHROPIC_FAKE")
 		switch {
+		case f.Type == "user" && fake == "long":
+			fmt.Println(`{"type":"control_request","request_id":"r","request":{"subtype":"can_use_tool","tool_name":"Write","input":{"content":"` + big() + `"}}}`)
+		case f.Type == "control_response": // the answer to it
+			fmt.Fprintln(os.Stderr, "denied as it was")
+			fmt.Println(`{"duration_api_ms":1,"usage":{},"permission_denials":[{"content":"` + big() + `"}],"type":"result"}`)
+		case f.Request.Subtype == "initialize" && fake == "long opening":
+			fmt.Println(answerTo(f.RequestID, `{"x":"`+big()+`"}`))
 		case f.Type == "user":
 			fmt.Printf(`{"type":"system","subtype":"init","session_id":"n","model":"opus","permissionMode":"default","user_message_uuids":[%q]}`+"\n", f.UUID)
 			fmt.Printf(`{"type":"result","is_error":false,"terminal_reason":"completed","user_message_uuids":[%q]}`+"\n", f.UUID)
@@ -68,3 +76,6 @@ func fakeCLI() int {
 	}
 	return 0
 }
+
+// big is a text that makes a line too long.
+func big() string { return strings.Repeat("x", 20<<20) }
