@@ -180,7 +180,8 @@ func (t *translator) answerQuestion(c *agents.Answer, o *output) error {
 	return nil
 }
 
-// value is what goes into the field, or into the one for an own answer.
+// value is what goes into the field, or into the one for an own answer; nil for
+// nothing. The error is invalid_request.
 func (f field) value(answers []string) (name string, value any, err error) {
 	choices := f.schema.choices()
 	values := make([]string, 0, len(answers))
@@ -189,32 +190,55 @@ func (f field) value(answers []string) (name string, value any, err error) {
 		switch {
 		case i >= 0:
 			values = append(values, choices[i].Value)
+		case answer == "":
 		case len(choices) == 0:
 			values = append(values, answer)
-		case f.custom != "":
+		case f.custom != "" && (f.schema.Type == "array" || len(answers) == 1):
 			return f.custom, strings.Join(answers, ", "), nil
+		case f.custom != "":
+			return "", nil, f.misfit("takes one answer")
 		default:
 			return "", nil, protocol.Errorf(protocol.CodeInvalidRequest, "%q is none of the choices of the question; answer with a label", cleanLine(answer))
 		}
 	}
-	text := strings.Join(values, ", ")
+	value, err = f.typed(values)
+	return f.name, value, err
+}
+
+// typed makes one value of the field's type of the answers; nil for none.
+func (f field) typed(answers []string) (any, error) {
 	switch {
+	case strings.Join(answers, "") == "" && f.required:
+		return nil, f.misfit("wants an answer")
+	case strings.Join(answers, "") == "":
+		return nil, nil //nolint:nilnil // nothing is to be sent
 	case f.schema.Type == "array":
-		return f.name, values, nil
-	case text == "" && f.required:
-		return "", nil, protocol.Errorf(protocol.CodeInvalidRequest, "the question %q wants an answer", cleanLine(cmp.Or(f.schema.Title, f.name)))
-	case text == "":
-		return f.name, nil, nil
-	case f.schema.Type == "boolean":
-		return f.name, text == "true", nil
-	case f.schema.Type == "integer", f.schema.Type == "number":
-		if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
-			return "", nil, protocol.Errorf(protocol.CodeInvalidRequest, "the question %q wants a number", cleanLine(cmp.Or(f.schema.Title, f.name)))
-		}
-		return f.name, json.RawMessage(text), nil
-	default:
-		return f.name, text, nil
+		return answers, nil
+	case len(answers) > 1:
+		return nil, f.misfit("takes one answer")
 	}
+	text := answers[0]
+	switch f.schema.Type {
+	case "boolean":
+		return text == "true", nil
+	case "integer":
+		if _, err := strconv.ParseInt(text, 10, 64); err != nil || !json.Valid([]byte(text)) {
+			return nil, f.misfit("wants a whole number")
+		}
+		return json.RawMessage(text), nil
+	case "number":
+		if _, err := strconv.ParseFloat(text, 64); err != nil || !json.Valid([]byte(text)) {
+			return nil, f.misfit("wants a number")
+		}
+		return json.RawMessage(text), nil
+	default:
+		return text, nil
+	}
+}
+
+// misfit refuses an answer.
+func (f field) misfit(why string) error {
+	return protocol.Errorf(protocol.CodeInvalidRequest, "the question %q %s", cleanLine(cmp.Or(f.schema.Title, f.name)), why)
 }
 
 // rejectQuestion declines to answer.

@@ -2,6 +2,7 @@ package acp
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
@@ -38,6 +39,62 @@ func TestFormWithOwnAnswer(t *testing.T) {
 		tr := running(t, claudeQuirks)
 		want(t, feed(t, tr, formFrame(0, fields)), `"options":[{"label":"a"}],"multi_select":false,"free_text":true}]`)
 		want(t, give(t, tr, &agents.Answer{QuestionID: "0", Answers: [][]string{{answer}}}), `"content":`+content)
+	}
+}
+
+// An answer that the field does not take is refused with a sentence, before
+// anything is sent.
+func TestFormAnswersThatDoNotFit(t *testing.T) {
+	enum, several := `"e":{"type":"string","title":"Color","enum":["a","b"]}`, `"n":{"type":"array","title":"Colors","items":{"enum":["x","y"]}}`
+	for name, c := range map[string]struct {
+		field   string
+		answers []string
+		says    string
+	}{
+		"two of one choice":          {enum, []string{"a", "b"}, `the question "Color" takes one answer`},
+		"a choice and an own answer": {enum, []string{"a", "mine"}, `none of the choices`},
+		"two texts":                  {`"s":{"type":"string"}`, []string{"a", "b"}, `the question "s" takes one answer`},
+		"yes and no":                 {`"b":{"type":"boolean"}`, []string{"Yes", "No"}, `the question "b" takes one answer`},
+		"two numbers":                {`"i":{"type":"integer"}`, []string{"1", "2"}, `takes one answer`},
+		"a part of a whole number":   {`"i":{"type":"integer","title":"How many"}`, []string{"1.5"}, `the question "How many" wants a whole number`},
+		"a power":                    {`"i":{"type":"integer"}`, []string{"1e3"}, "wants a whole number"},
+		"no number":                  {`"i":{"type":"number"}`, []string{"NaN"}, "wants a number"},
+		"a number in hex":            {`"i":{"type":"number"}`, []string{"0x10"}, "wants a number"},
+		"none of several":            {several, []string{}, `the question "Colors" wants an answer`},
+		"an empty one of several":    {several, []string{""}, `the question "Colors" wants an answer`},
+		"none of a text":             {`"n":{"type":"string"}`, []string{""}, `the question "n" wants an answer`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := running(t, Quirks{})
+			feed(t, tr, formFrame(4, c.field))
+			out, err := tr.Command(&agents.Answer{QuestionID: "4", Answers: [][]string{c.answers}})
+			if protocol.CodeOf(err) != protocol.CodeInvalidRequest || !strings.Contains(err.Error(), c.says) || len(out.Frames) > 0 {
+				t.Errorf("got %v and %s, want invalid_request with %q", err, out.Frames, c.says)
+			}
+			want(t, give(t, tr, &agents.RejectQuestion{QuestionID: "4"}), "decline") // it is still open
+		})
+	}
+}
+
+// What is not required may be left out, and fits otherwise.
+func TestFormAnswersThatFit(t *testing.T) {
+	for name, c := range map[string]struct {
+		field   string
+		answers []string
+		content string
+	}{
+		"a whole number":   {`"i":{"type":"integer"}`, []string{"-12"}, `{"i":-12}`},
+		"a number":         {`"i":{"type":"number"}`, []string{"1.5e3"}, `{"i":1.5e3}`},
+		"one of several":   {`"m":{"type":"array","items":{"enum":["x","y"]}}`, []string{"y"}, `{"m":["y"]}`},
+		"none of several":  {`"m":{"type":"array","items":{"enum":["x","y"]}}`, []string{}, `{}`},
+		"no number at all": {`"i":{"type":"integer"}`, []string{""}, `{}`},
+		"no choice":        {`"e":{"type":"string","enum":["a","b"]}`, []string{}, `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := running(t, Quirks{})
+			feed(t, tr, formFrame(4, c.field))
+			want(t, give(t, tr, &agents.Answer{QuestionID: "4", Answers: [][]string{c.answers}}), `"content":`+c.content+`}`)
+		})
 	}
 }
 
