@@ -136,7 +136,7 @@ func Version(ctx context.Context, path string, args ...string) (string, error) {
 
 // Version runs an executable to ask for its version and returns the first line
 // that it prints. Args are what to ask with; none means --version. The
-// executable gets an empty home of its own and 10 s. Answers are remembered as
+// executable gets an empty home of its own, for temporary files too, and 10 s. Answers are remembered as
 // long as the file does not change. The error is a *protocol.Error
 // agent_start_failed.
 func (u *User) Version(ctx context.Context, path string, args ...string) (string, error) {
@@ -177,6 +177,7 @@ func (u *User) askVersion(ctx context.Context, path string, args []string) (stri
 	}
 	env := Environment{Set: map[string]string{
 		"HOME": home, "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "XDG_STATE_HOME": home, "XDG_CACHE_HOME": home,
+		"TMPDIR": home, // some leave a folder there each time
 	}}
 	p, err := StartProcess(ProcessOptions{Path: path, Args: args, Dir: home, Env: env.Build(u.Environ(os.Environ())), Credential: credential})
 	if err != nil {

@@ -70,7 +70,8 @@ func TestLocatorFind(t *testing.T) {
 func TestVersion(t *testing.T) {
 	dir := t.TempDir()
 	count := filepath.Join(dir, "count")
-	path := script(t, filepath.Join(dir, "agent"), "echo x >> "+count+"; echo \"  1.2.3 home=$HOME\"; echo more")
+	path := script(t, filepath.Join(dir, "agent"), "echo x >> "+count+"; mkdir $TMPDIR/left; echo \"  1.2.3 home=$HOME\"; echo more")
+	t.Setenv("TMPDIR", t.TempDir())
 	t.Setenv("SECRET", "s")
 	for range 2 {
 		v, err := Version(t.Context(), path)
@@ -81,6 +82,9 @@ func TestVersion(t *testing.T) {
 		if _, err := os.Stat(home); home == os.Getenv("HOME") || err == nil {
 			t.Errorf("the executable had the home %s, want one of its own that is gone", home)
 		}
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("%v is left in the folder for temporary files (%v)", left, err)
 	}
 	if b, err := os.ReadFile(count); err != nil || string(b) != "x\n" {
 		t.Errorf("the executable ran %q, %v, want once", b, err)

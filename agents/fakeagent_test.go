@@ -27,8 +27,14 @@ func fakeAgent(t testing.TB) string {
 	return path
 }
 
+// userCache is the user's cache folder; asked for before a test sets HOME.
+var userCache, errUserCache = os.UserCacheDir()
+
 var buildFakeAgent = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("towline-fakeagent-%d", os.Getuid()))
+	if errUserCache != nil {
+		return "", errUserCache
+	}
+	dir := filepath.Join(userCache, "towline", "fakeagent")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}

@@ -45,7 +45,8 @@ func TestInstallChild(t *testing.T) {
 func installChild(t *testing.T, i *Program, r *fakeRegistry, task string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestInstallChild$")
-	cmd.Env = append(os.Environ(), childDir+"="+i.Dir, childRegistry+"="+r.URL, childTask+"="+task)
+	// What it makes goes with this test, also when it is killed.
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), childDir+"="+i.Dir, childRegistry+"="+r.URL, childTask+"="+task)
 	out, err := cmd.StdoutPipe()
 	ensure(t, err)
 	ensure(t, cmd.Start())
