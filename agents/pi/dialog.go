@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/towline-dev/towline/agents"
@@ -55,6 +56,12 @@ func (d dialogRequest) open() time.Duration {
 	return timeout - min(timeout/10, 100*time.Millisecond)
 }
 
+// gateTitle is the title of what gate.ts asks.
+const gateTitle = "towline:permission"
+
+// oneWay are the methods that show something and wait for nothing.
+var oneWay = map[string]bool{"notify": true, "setStatus": true, "setWidget": true, "setTitle": true, "set_editor_text": true}
+
 // gate tells whether a dialog is the gate's, by its title, so that dialogs of
 // the user's own extensions become questions (section 5). A gate that can only
 // hear yes or no asks with confirm.
@@ -62,7 +69,7 @@ func (d dialogRequest) gate() (gateAsk, bool) {
 	var a gateAsk
 	text := ""
 	switch {
-	case d.Method == "input" && d.Title == "towline:permission":
+	case d.Method == "input" && d.Title == gateTitle:
 		text = d.Placeholder
 	case d.Method == "confirm" && d.Title == "permission":
 		text = d.Message
@@ -75,27 +82,36 @@ func (d dialogRequest) gate() (gateAsk, bool) {
 func (t *translator) dialog(frame []byte, o *output) error {
 	var d dialogRequest
 	bad := json.Unmarshal(frame, &d) != nil // what has the right type is there all the same
-	err := errUnknown
-	switch d.Method {
-	case "notify":
-		level := "info"
-		if d.NotifyType == "warning" || d.NotifyType == "error" {
-			level = "warning"
-		}
-		o.notice(level, "extension", d.Message, nil)
+	if oneWay[d.Method] {
+		d.show(o)
 		return nil
-	case "setStatus", "setWidget", "setTitle", "set_editor_text":
-		return nil // decoration of a terminal that is not there
-	case "select", "confirm", "input", "editor":
+	}
+	var err error
+	switch known := slices.Contains([]string{"select", "confirm", "input", "editor"}, d.Method); {
+	case !known:
+		err = errUnknown
+	case bad, d.ID == "":
 		err = errShape
-		if !bad && d.ID != "" {
-			err = t.asked(d, o)
-		}
+	default:
+		err = t.asked(d, o)
 	}
 	if err != nil && d.ID != "" {
 		o.send(cancelled(d.ID))
 	}
 	return err
+}
+
+// show tells what an extension says. The other methods decorate a terminal that
+// is not there.
+func (d dialogRequest) show(o *output) {
+	if d.Method != "notify" {
+		return
+	}
+	level := "info"
+	if d.NotifyType == "warning" || d.NotifyType == "error" {
+		level = "warning"
+	}
+	o.notice(level, "extension", d.Message, nil)
 }
 
 // asked takes a dialog that waits for an answer.

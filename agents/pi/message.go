@@ -149,7 +149,7 @@ func (t *translator) messageEnd(frame []byte, o *output) error {
 		b.end(string(b.streamed), cut, o)
 	}
 	t.message = nil
-	t.turn.last = m
+	t.turn.last, t.turn.unread = m, false
 	t.total.add(m.Usage)
 	t.modelRuns(m.Provider, m.Model, o)
 	t.tellNative(o)

@@ -155,12 +155,17 @@ func (t *translator) toolUpdate(frame []byte, o *output) error {
 
 func (t *translator) toolEnd(frame []byte, o *output) error {
 	e, err := readExecution(frame)
-	if err != nil {
-		return err
+	if err == nil {
+		t.endTool(e, func(c *toolCall, status protocol.ItemStatus) []protocol.Part { return c.content(e.Result, status, o) }, o)
 	}
+	return err
+}
+
+// endTool ends a call that ran; content makes what is shown of its result.
+func (t *translator) endTool(e execution, content func(*toolCall, protocol.ItemStatus) []protocol.Part, o *output) {
 	c := t.startTool(nativeBlock{ID: e.ID, Name: e.Name, Arguments: e.Args}, o)
 	if c == nil {
-		return nil
+		return
 	}
 	t.dropAsks(e.ID, o)
 	status := protocol.ItemDone
@@ -172,8 +177,7 @@ func (t *translator) toolEnd(frame []byte, o *output) error {
 	case e.IsError:
 		status = protocol.ItemFailed
 	}
-	t.completeTool(e.ID, status, c.content(e.Result, status, o), o)
-	return nil
+	t.completeTool(e.ID, status, content(c, status), o)
 }
 
 // completeTool reports the end of a call.

@@ -60,6 +60,8 @@ type translator struct {
 	gone bool
 }
 
+var _ agents.Skipper = (*translator)(nil)
+
 // newTranslator returns a translator of a process that was just started.
 func newTranslator(s setup) *translator {
 	n := 0

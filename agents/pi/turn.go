@@ -19,6 +19,9 @@ type turn struct {
 	// last is the last assistant message: agent_end has no status of its own
 	// (section 4).
 	last nativeMessage
+	// unread tells that last was too long to be read, and did not tell how it
+	// stopped.
+	unread bool
 	// interrupting tells that we asked for an abort.
 	interrupting bool
 	// ending tells that agent_end came after an error: a retry or a
@@ -146,7 +149,9 @@ func (t *translator) endTurn(o *output) {
 		t.dropWaiting(o)
 	}
 	end := &protocol.TurnEnded{Outcome: outcome(t.turn)}
-	if end.Outcome == protocol.OutcomeFailed {
+	if t.turn.unread && end.Outcome == protocol.OutcomeFailed {
+		end.Error = &protocol.Failure{Code: string(protocol.CodeTooLarge), Message: tooLongEnd}
+	} else if end.Outcome == protocol.OutcomeFailed {
 		end.Error = failure(t.turn.last.Error)
 		if end.Error.Code == codeAuth {
 			o.notice("warning", "auth_required", "the model's provider refuses Pi's key; set the provider's key for the server, or log in once with: pi", nil)
@@ -173,7 +178,7 @@ func outcome(u turn) protocol.Outcome {
 	switch {
 	case u.interrupting, u.last.Stop == "aborted":
 		return protocol.OutcomeInterrupted
-	case u.last.Stop == "error":
+	case u.unread, u.last.Stop == "error":
 		return protocol.OutcomeFailed
 	case u.last.Stop == "length":
 		return protocol.OutcomeLimit
