@@ -3,6 +3,7 @@ package amp
 import (
 	"context"
 	"os"
+	"path/filepath"
 
 	"github.com/rs/zerolog"
 
@@ -204,8 +205,11 @@ func (a *Agent) prepare(s agents.Start) (_ *conn, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{files: files, changed: make(chan struct{})}
-	if err := files.writeSettings(userSettings(a.o.Environ()), s.MCP); err != nil {
+	user := userSettings(a.o.Environ())
+	c := &conn{files: files, changed: make(chan struct{}), gate: gate{
+		dir: s.Directory, home: agents.Variable(a.o.Environ(), "HOME"), own: []string{files.Dir, filepath.Dir(user)},
+	}}
+	if err := files.writeSettings(user, s.MCP); err != nil {
 		files.Remove()
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type conn struct {
 	wire   *wire
 	bridge *bridge
 	files  *sideFiles
+	gate   gate
 
 	mu sync.Mutex
 	// process is the process at hand; nil while the thread rests.
@@ -260,6 +261,7 @@ func (c *conn) interrupt(command agents.Command) error {
 // asked implements asker. The ask goes through the process's stream, so that
 // it comes after the call that it is for.
 func (c *conn) asked(id string, r askRequest) {
+	r.OpensGate = c.gate.opens(r.Tool, r.Input)
 	c.tell(func(t *translator, o *output) { t.asked(id, r, o) }, id)
 }
 

@@ -51,6 +51,12 @@ func fakeAmp(args []string) int {
 
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
+// fakeCall is a call that a delegate is asked for; its id is c1.
+type fakeCall struct{ tool, input string }
+
+// remove is the call of most prompts.
+var remove = fakeCall{"Bash", `{"cmd":"rm x"}`}
+
 // fakeTurn does one turn, and tells whether it ended the process.
 func fakeTurn(text string, args []string, interrupts <-chan os.Signal) (code int, ended bool) {
 	echo := func() {
@@ -72,14 +78,14 @@ func fakeTurn(text string, args []string, interrupts <-chan os.Signal) (code int
 	case "tool":
 		echo()
 		say(`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"c1","name":"Bash","input":{"cmd":"rm x"}}],"stop_reason":"tool_use"},"parent_tool_use_id":null}`)
-		say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args))
+		say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args, remove))
 	case "subagent": // its calls are on nobody's stdout
 		echo()
-		say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args))
+		say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args, remove))
 	case "ask and hang":
 		echo()
 		say(`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"c1","name":"Bash","input":{"cmd":"rm x"}}],"stop_reason":"tool_use"},"parent_tool_use_id":null}`)
-		cmd := delegateOf(args)
+		cmd := delegateOf(args, remove)
 		if cmd == nil || cmd.Start() != nil {
 			return 8, true
 		}
@@ -93,6 +99,11 @@ func fakeTurn(text string, args []string, interrupts <-chan os.Signal) (code int
 		args = []string{"home", os.Getenv("HOME"), "settings are", access(args[slices.Index(args, "--settings-file")+1])}
 	default:
 		echo()
+		if path, ok := strings.CutPrefix(text, "write "); ok {
+			call := fakeCall{"create_file", string(encode(map[string]string{"path": path, "content": "x"}))}
+			say(`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"c1","name":%q,"input":%s}],"stop_reason":"tool_use"},"parent_tool_use_id":null}`, call.tool, call.input)
+			say(`{"type":"user","message":{"content":[%s]}}`, fakeTool(args, call))
+		}
 	}
 	say(`{"type":"assistant","message":{"content":[{"type":"text","text":%q}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}},"parent_tool_use_id":null}`, strings.Join(args, " "))
 	return 0, false
@@ -112,7 +123,7 @@ func access(path string) string {
 
 // delegateOf is the delegate that the settings name, ready to run; nil if they
 // let anything past it.
-func delegateOf(args []string) *exec.Cmd {
+func delegateOf(args []string, call fakeCall) *exec.Cmd {
 	settings, err := os.ReadFile(args[slices.Index(args, "--settings-file")+1])
 	var s struct {
 		Rules []rule `json:"amp.permissions"`
@@ -125,14 +136,14 @@ func delegateOf(args []string) *exec.Cmd {
 		return nil
 	}
 	cmd := exec.Command(last.To)
-	cmd.Env = append(os.Environ(), "AGENT=amp", "AMP_THREAD_ID=T-1", "AGENT_TOOL_NAME=Bash", "AGENT_TOOL_USE_ID=c1")
-	cmd.Stdin = strings.NewReader(`{"cmd":"rm x"}`)
+	cmd.Env = append(os.Environ(), "AGENT=amp", "AMP_THREAD_ID=T-1", "AGENT_TOOL_NAME="+call.tool, "AGENT_TOOL_USE_ID=c1")
+	cmd.Stdin = strings.NewReader(call.input)
 	return cmd
 }
 
 // fakeTool runs the delegate, and tells the result.
-func fakeTool(args []string) string {
-	cmd := delegateOf(args)
+func fakeTool(args []string, call fakeCall) string {
+	cmd := delegateOf(args, call)
 	if cmd == nil {
 		return `{"type":"tool_result","tool_use_id":"c1","content":"no delegate","is_error":true}`
 	}

@@ -263,15 +263,3 @@ func TestSection5WorkFoldersSettings(t *testing.T) {
 		})
 	}
 }
-
-// Writing such settings is asked for where other edits are not.
-func TestSection5WritingSettingsIsAsked(t *testing.T) {
-	for path, asked := range map[string]bool{"/w/.amp/settings.json": true, "/w/.amp/../.amp/x": true, "/w/a.go": false} {
-		tr := newTranslator(setup{PermissionMode: "acceptEdits"})
-		var o output
-		tr.asked("a1", askRequest{Tool: "create_file", ToolUseID: "c", Input: encode(map[string]string{"path": path})}, &o)
-		if got := tr.asks["a1"] != nil; got != asked {
-			t.Errorf("%s is asked for: %v", path, got)
-		}
-	}
-}
