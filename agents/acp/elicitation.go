@@ -60,6 +60,7 @@ func (s fieldSchema) choices() []formChoice {
 // that the agent does not wait; only forms were offered.
 func (t *translator) elicit(in jsonrpc.Incoming, o *output) error {
 	var f struct {
+		SessionID  string `json:"sessionId"`
 		Message    string `json:"message"`
 		Mode       string `json:"mode"`
 		ToolCallID string `json:"toolCallId"`
@@ -71,6 +72,9 @@ func (t *translator) elicit(in jsonrpc.Incoming, o *output) error {
 	if json.Unmarshal(in.Params, &f) != nil || len(t.asks) >= maxAsks {
 		o.answer(t, in.ID, map[string]string{"action": "cancel"})
 		return errShape
+	}
+	if f.SessionID != "" && t.foreign(f.SessionID) { // a form may belong to a request instead
+		return t.refuseForeign(in.ID, o)
 	}
 	if !t.ready || t.turn.cancelling {
 		o.answer(t, in.ID, map[string]string{"action": "cancel"})

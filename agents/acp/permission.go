@@ -50,6 +50,9 @@ func (t *translator) requestPermission(in jsonrpc.Incoming, o *output) error {
 		o.answer(t, in.ID, cancelled)
 		return errShape
 	}
+	if t.foreign(f.SessionID) {
+		return t.refuseForeign(in.ID, o)
+	}
 	if t.turn.cancelling || !t.ready {
 		o.answer(t, in.ID, cancelled) // nobody may decide any more, or yet
 		return nil
@@ -80,6 +83,15 @@ func (t *translator) requestPermission(in jsonrpc.Incoming, o *output) error {
 		Diff: asked.diff(), Options: a.options,
 	}})
 	return nil
+}
+
+// foreign tells whether a message names a session that is not this one.
+func (t *translator) foreign(session string) bool { return t.session != "" && session != t.session }
+
+// refuseForeign refuses a request of another session.
+func (t *translator) refuseForeign(id jsonrpc.ID, o *output) error {
+	o.Frames = append(o.Frames, t.peer.Refuse(id, jsonrpc.CodeInvalidParams, "this client has no such session"))
+	return errOtherSession
 }
 
 // offerSession adds optionSession, unless the agent has an option of that

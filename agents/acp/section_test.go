@@ -321,6 +321,21 @@ func TestFailureToldAsText(t *testing.T) {
 	}
 }
 
+// What another session asks is nobody's to answer here, as its updates are
+// nobody's to see.
+func TestSection3RequestsOfOtherSessions(t *testing.T) {
+	tr := running(t, Quirks{})
+	for _, frame := range []string{askFrame(0, "c", usualOptions), formFrame(0, wholeForm)} {
+		events, answer := sent(t, tr, strings.Replace(frame, `"sessionId":"s"`, `"sessionId":"other"`, 1))
+		want(t, events, `"agent.unparsed"`, "of another session")
+		wantNone(t, events, "requested")
+		want(t, answer, `"id":0,"error":{"code":-32602,`)
+	}
+	events, _ := sent(t, tr, strings.Replace(formFrame(0, wholeForm), `"sessionId":"s",`, ``, 1)) // a form may belong to a request
+	want(t, events, `"question.requested"`)
+	want(t, feed(t, tr, turnDone), `"outcome":"completed"`)
+}
+
 func TestSection3PermissionOptions(t *testing.T) {
 	tr := running(t, Quirks{Scopes: map[string]protocol.Scope{"al": protocol.ScopeSession}})
 	got := feed(t, tr, askFrame(0, "c", `{"optionId":"al2","name":"Always, for all","kind":"allow_always"},`+usualOptions+`,{"optionId":"odd","name":"Odd","kind":"modify"}`))

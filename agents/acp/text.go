@@ -12,7 +12,7 @@ var (
 	errUnknown      = errors.New("the method or update is not known")
 	errShape        = errors.New("the frame does not have the shape of its method")
 	errStray        = errors.New("the answer belongs to no open request")
-	errOtherSession = errors.New("the update is of another session")
+	errOtherSession = errors.New("the message is of another session")
 	errNotOffered   = errors.New("the agent asks for a method that was not offered; it was refused")
 )
 

@@ -169,7 +169,7 @@ func (t *translator) update(params json.RawMessage, o *output) error {
 	if json.Unmarshal(params, &f) != nil || json.Unmarshal(f.Update, &head) != nil {
 		return errShape
 	}
-	if t.session != "" && f.SessionID != t.session {
+	if t.foreign(f.SessionID) {
 		return errOtherSession
 	}
 	switch head.Kind {
