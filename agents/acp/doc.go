@@ -18,5 +18,10 @@
 // contents do not travel twice (PROTOCOL.md section 5.11). A request for one is
 // refused with "method not found", and the session goes on.
 //
+// Settings. Config options of the categories mode, model and thought_level are
+// a session's mode, model and effort. Options of other categories, and of none,
+// have no field there: a notice (settings_unsupported) tells them as they are,
+// and they cannot be chosen.
+//
 // Comments that name a section mean PROTOCOL.md of the captures.
 package acp

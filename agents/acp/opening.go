@@ -248,6 +248,7 @@ func (t *translator) sessionOpened(id string, result json.RawMessage, o *output)
 	if effort := t.settings.effort.current; effort != "" {
 		o.emit(&protocol.SessionUpdated{Effort: &effort})
 	}
+	t.tellOthers(o)
 	if t.setup.Recorded {
 		o.Ready, t.ready = true, true
 		return

@@ -77,6 +77,7 @@ type choice struct {
 // configOption is a setting of any kind; its category tells which.
 type configOption struct {
 	ID       string          `json:"id"`
+	Name     string          `json:"name"`
 	Category string          `json:"category"`
 	Current  json.RawMessage `json:"currentValue"`
 	Options  []struct {

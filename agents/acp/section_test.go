@@ -188,6 +188,24 @@ func TestSection3Opening(t *testing.T) {
 	want(t, string(out.Frames[0]), `"mcpServers":[]`)
 }
 
+// Settings that no field of a session stands for are told, once as they are.
+func TestSettingsThatCannotBeChosen(t *testing.T) {
+	const known = `{"id":"mo","category":"model","currentValue":"m","options":[{"value":"m"}]}`
+	const other = `{"id":"web","name":"Web search","type":"boolean","currentValue":true},{"id":"style","category":"_tone","currentValue":"dry","options":[{"value":"dry"}]}`
+	opened := strings.Replace(newAnswer, `"modes":`, `"configOptions":[`+known+`,`+other+`],"modes":`, 1)
+	_, out := start(t, setup{}, initAnswer, opened)
+	want(t, ndjson(t, out.Events), `"session.started"`, `"notice"`, `"code":"settings_unsupported"`, "Web search (true), style (dry)", `"details":{"options":[{"id":"web","name":"Web search","current":true},{"id":"style","category":"_tone","current":"dry"}]}`)
+	tr := ready(t, Quirks{})
+	wantNone(t, feed(t, tr, up("config_option_update", `"configOptions":[`+known+`]`)), "notice")
+	changed := up("config_option_update", `"configOptions":[`+known+`,`+other+`]`)
+	want(t, feed(t, tr, changed), "Web search (true)")
+	wantNone(t, feed(t, tr, changed), "notice")
+	want(t, feed(t, tr, strings.Replace(changed, "true", "false", 1)), "Web search (false)")
+	give(t, tr, &agents.Configure{Model: new("m")})
+	want(t, feed(t, tr, `{"jsonrpc":"2.0","id":3,"result":{"configOptions":[`+other+`]}}`), "Web search (true)")
+	want(t, feed(t, tr, up("config_option_update", `"configOptions":[{"id":"x","currentValue":"`+strings.Repeat("v", 300)+`"}]`)), `x (...)`, `"options":[{"id":"x"}]`)
+}
+
 func TestSection3SettingsMakeReady(t *testing.T) {
 	_, out := start(t, setup{Model: "m2"}, initAnswer, newAnswer, `{"jsonrpc":"2.0","id":3,"result":{}}`)
 	if !out.Ready {

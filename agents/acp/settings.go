@@ -1,6 +1,7 @@
 package acp
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -13,7 +14,20 @@ import (
 // settings are what can be chosen in a session. The newer way to tell them are
 // config options by category; the older ones are modes, and models, which are
 // gone from the schema and still used (section 2).
-type settings struct{ mode, model, effort setting }
+type settings struct {
+	mode, model, effort setting
+	// others are options of other categories, or of none: no field of a session
+	// stands for them.
+	others []otherOption
+}
+
+// otherOption is an option that cannot be chosen, as a notice tells it.
+type otherOption struct {
+	ID       string          `json:"id"`
+	Name     string          `json:"name,omitempty"`
+	Category string          `json:"category,omitempty"`
+	Current  json.RawMessage `json:"current,omitempty"`
+}
 
 // setting is one of them.
 type setting struct {
@@ -37,6 +51,9 @@ func (s *settings) read(f settingsFrame) {
 			s.model.choices = append(s.model.choices, choice{ID: m.ID, Name: m.Name, Description: m.Description})
 		}
 	}
+	if f.Options != nil {
+		s.others = nil
+	}
 	for _, option := range f.Options {
 		switch option.Category {
 		case "mode":
@@ -45,8 +62,45 @@ func (s *settings) read(f settingsFrame) {
 			s.model.take(option)
 		case "thought_level":
 			s.effort.take(option)
+		default:
+			if len(s.others) < maxOthers {
+				s.others = append(s.others, other(option))
+			}
 		}
 	}
+}
+
+// What a notice of other options may hold: so many, and so many bytes of a
+// value; a longer one is left out.
+const (
+	maxOthers  = 50
+	maxCurrent = 256
+)
+
+func other(option configOption) otherOption {
+	o := otherOption{ID: option.ID, Name: cleanLine(option.Name), Category: option.Category}
+	if len(option.Current) <= maxCurrent {
+		o.Current = option.Current
+	}
+	return o
+}
+
+// tellOthers tells the options that cannot be chosen, unless nothing changed.
+func (t *translator) tellOthers(o *output) {
+	list := string(encode(t.settings.others))
+	if list == t.others || (len(t.settings.others) == 0 && t.others == "") {
+		return
+	}
+	t.others = list
+	if len(t.settings.others) == 0 {
+		return
+	}
+	names := make([]string, 0, len(t.settings.others))
+	for _, option := range t.settings.others {
+		names = append(names, cmp.Or(option.Name, option.ID)+" ("+cmp.Or(strings.Trim(string(option.Current), `"`), "...")+")")
+	}
+	o.notice("info", "settings_unsupported", "the agent has settings that are not chosen through a session: "+cleanLine(strings.Join(names, ", ")),
+		map[string]any{"options": t.settings.others})
 }
 
 // take takes over a config option.
@@ -127,6 +181,7 @@ func (t *translator) learn(f settingsFrame, o *output) {
 	if u := t.settings.changes(before); u != nil {
 		o.emit(u)
 	}
+	t.tellOthers(o)
 }
 
 // set asks the agent for another value.
@@ -142,6 +197,7 @@ func (t *translator) set(s *setting, value string, then func(*jsonrpc.Error, *ou
 			if u := t.settings.changes(before); u != nil {
 				o.emit(u)
 			}
+			t.tellOthers(o)
 		}
 		then(err, o)
 	}

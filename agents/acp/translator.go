@@ -63,7 +63,9 @@ type translator struct {
 	granted  map[string]bool
 	usage    usage
 	commands string
-	title    string
+	// others are the settings that were told as such that cannot be chosen.
+	others string
+	title  string
 	// items numbers the messages that have no id of their own.
 	items int
 }
