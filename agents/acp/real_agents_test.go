@@ -156,7 +156,8 @@ func realCopilot(t *testing.T) *realAgent {
 // copilotMode begins Copilot's ids of modes.
 const copilotMode = "https://agentclientprotocol.com/protocol/session-modes#"
 
-// realAgents are the agents that are proven, by the names of their entries.
+// realAgents are the agents that are proven, by the names of their entries. What
+// the conformance suite shows of them is not shown again here.
 var realAgents = map[string]func(*testing.T) *realAgent{
 	"gemini": realGemini, "qwen": realQwen, "claude-agent-acp": realClaude,
 	"opencode-acp": realOpenCode, "codex-acp": realCodex, "copilot": realCopilot,

@@ -76,23 +76,6 @@ func TestRealImage(t *testing.T) {
 	})
 }
 
-// A file that comes with a prompt reaches the model.
-func TestRealFile(t *testing.T) {
-	eachClaiming(t, func(c protocol.Capabilities) bool { return c.Files }, func(t *testing.T, r *realAgent) {
-		s := r.on("read", agenttest.Play(agenttest.Say("noted")))
-		conn := r.open(t, agents.Start{})
-		defer finish(t, conn)
-		prompt := say("m1", "Read this. "+s.Marker())
-		prompt.Content = append(prompt.Content, agents.Content{Part: protocol.Part{Type: protocol.PartFile, Mime: "text/plain", Name: "note.txt"}, Bytes: []byte("the secret is forty-two")})
-		if err := conn.Send(t.Context(), prompt); err != nil {
-			t.Fatal(err)
-		}
-		want(t, ndjson(t, until(t, conn, protocol.TypeTurnEnded, nil)), "noted", `"outcome":"completed"`)
-		requests := s.Requests()
-		want(t, string(requests[len(requests)-1].Body), "the secret is forty-two")
-	})
-}
-
 // Codex's to-do list comes as a plan, a command with what it printed and its
 // exit code, and an edit is asked for with its diff.
 func TestRealCodexToolsAndPlan(t *testing.T) {

@@ -118,28 +118,6 @@ func TestRealText(t *testing.T) {
 	})
 }
 
-func TestRealAllowAndDeny(t *testing.T) {
-	eachReal(t, func(t *testing.T, r *realAgent) {
-		allow := r.on("allow", agenttest.Play(agenttest.Say("Running it."), r.execute("mkdir built && echo from-the-tool")), agenttest.Play(agenttest.Say("done")))
-		deny := r.on("deny", agenttest.Play(r.execute("mkdir refused")), agenttest.Play(agenttest.Say("as you wish")))
-		conn := r.open(t, agents.Start{})
-		defer finish(t, conn)
-		got := runTurn(t, conn, "m1", allow.Marker(), choose(protocol.Allow))
-		want(t, got, `"permission.requested"`, `"kind":"command"`, `"kind":"tool_call","status":"completed"`, "mkdir built", `"text":"done"`, `"outcome":"completed"`)
-		if r.Capabilities().CommandOutput {
-			want(t, got, "from-the-tool\"")
-		}
-		if _, err := os.Stat(filepath.Join(r.home.Dir, "built")); err != nil {
-			t.Error(err)
-		}
-		got = runTurn(t, conn, "m2", deny.Marker(), choose(protocol.Deny))
-		want(t, got, `"permission.requested"`, `"kind":"tool_call","status":"declined"`, `"outcome":"`)
-		if _, err := os.Stat(filepath.Join(r.home.Dir, "refused")); err == nil {
-			t.Error("a denied command ran")
-		}
-	})
-}
-
 // Interrupts while text streams, while a permission waits, and while a command
 // runs; then the session still works.
 func TestRealInterrupt(t *testing.T) {

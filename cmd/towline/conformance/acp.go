@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/towline-dev/towline/agents"
@@ -11,21 +12,21 @@ import (
 
 // The agents that speak ACP and are driven.
 func gemini() Adapter {
-	return overACP("gemini", func(t agenttest.T) (Model, *agenttest.Home) {
+	return overACP(entry("gemini"), func(t agenttest.T) (Model, *agenttest.Home) {
 		m := agenttest.NewGemini(t)
 		return m, agenttest.GeminiHome(t, m.URL())
 	})
 }
 
 func qwen() Adapter {
-	return overACP("qwen", func(t agenttest.T) (Model, *agenttest.Home) {
+	return overACP(entry("qwen"), func(t agenttest.T) (Model, *agenttest.Home) {
 		m := agenttest.NewQwenChat(t)
 		return m, agenttest.QwenHome(t, m.URL())
 	})
 }
 
 func claudeACP() Adapter {
-	return overACP("claude-agent-acp", func(t agenttest.T) (Model, *agenttest.Home) {
+	return overACP(entry("claude-agent-acp"), func(t agenttest.T) (Model, *agenttest.Home) {
 		m := agenttest.NewMessages(t)
 		return m, agenttest.NewHome(t, m.URL())
 	})
@@ -33,7 +34,12 @@ func claudeACP() Adapter {
 
 // openCodeACP is another way to OpenCode than its server.
 func openCodeACP() Adapter {
-	return overACP("opencode-acp", func(t agenttest.T) (Model, *agenttest.Home) {
+	e := entry("opencode-acp")
+	e.Env = maps.Clone(e.Env)
+	// Its runtime compiles what runs often for a quarter of a scenario's time,
+	// which pays after minutes.
+	e.Env["BUN_JSC_useFTLJIT"], e.Env["BUN_JSC_thresholdForOptimizeAfterWarmUp"] = "0", "10000"
+	return overACP(e, func(t agenttest.T) (Model, *agenttest.Home) {
 		m := agenttest.NewChat(t)
 		return m, agenttest.OpenCodeHome(t, m.URL())
 	})
@@ -41,7 +47,7 @@ func openCodeACP() Adapter {
 
 // codexACP is another way to Codex than its app-server.
 func codexACP() Adapter {
-	a := overACP("codex-acp", func(t agenttest.T) (Model, *agenttest.Home) {
+	a := overACP(entry("codex-acp"), func(t agenttest.T) (Model, *agenttest.Home) {
 		m := agenttest.NewCodexACPResponses(t)
 		return m, agenttest.CodexHome(t, m.URL())
 	})
@@ -62,7 +68,7 @@ func codexACP() Adapter {
 
 // copilot has a model of the user's own: its vendor's want a login.
 func copilot() Adapter {
-	return overACP("copilot", func(t agenttest.T) (Model, *agenttest.Home) {
+	return overACP(entry("copilot"), func(t agenttest.T) (Model, *agenttest.Home) {
 		m := agenttest.NewCopilotChat(t)
 		return m, agenttest.CopilotHome(t, m.URL())
 	})
@@ -79,20 +85,16 @@ var acpLeftOut = map[string]string{
 }
 
 // overACP drives an agent over ACP.
-func overACP(name string, home func(agenttest.T) (Model, *agenttest.Home)) Adapter {
-	e, known := acp.Find(name)
-	if !known {
-		panic("there is no entry " + name)
-	}
+func overACP(e acp.Entry, home func(agenttest.T) (Model, *agenttest.Home)) Adapter {
 	version := map[string]string{ // of those that are not installed on demand
 		"opencode-acp": install.OpenCodeVersion, "codex-acp": agenttest.CodexACPVersion, "copilot": agenttest.CopilotVersion,
-	}[name]
-	if i := install.ACP(name, ""); i != nil {
+	}[e.Name]
+	if i := install.ACP(e.Name, ""); i != nil {
 		version = i.Version
 	}
 	return Adapter{
-		Name: name, About: e.Title + " " + version + ", over the Agent Client Protocol",
-		Scenarios: slices.DeleteFunc(agenttest.Scenarios(), func(s agenttest.Scenario) bool { return acpLeftOut[name+" "+s.Name] != "" }),
+		Name: e.Name, About: e.Title + " " + version + ", over the Agent Client Protocol",
+		Scenarios: slices.DeleteFunc(agenttest.Scenarios(), func(s agenttest.Scenario) bool { return acpLeftOut[e.Name+" "+s.Name] != "" }),
 		New:       func() agents.Agent { return acp.New(acp.Options{Entry: e}) },
 		Place: func(t agenttest.T, l *agents.Locator) *Place {
 			m, h := home(t)
@@ -102,4 +104,13 @@ func overACP(name string, home func(agenttest.T) (Model, *agenttest.Home)) Adapt
 			}
 		},
 	}
+}
+
+// entry is that of an agent.
+func entry(name string) acp.Entry {
+	e, known := acp.Find(name)
+	if !known {
+		panic("there is no entry " + name)
+	}
+	return e
 }
