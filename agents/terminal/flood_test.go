@@ -181,6 +181,33 @@ func TestFloodOfYes(t *testing.T) {
 	}
 }
 
+// Output that keeps the emulator busy for seconds holds nobody up who looks or
+// types meanwhile.
+func TestCostlyOutputIsTakenInPieces(t *testing.T) {
+	t.Parallel()
+	conn, program := play(t, terminal.Options{Rows: 300, Cols: 500})
+	events := listen(conn)
+	live := conn.(agents.TerminalConn).Terminal()
+	flood := strings.Repeat("x\x1bc", 512)
+	program.Say(flood)
+	seen := map[int64]bool{}
+	for at := int64(0); at < int64(len(flood)); at = live.Snapshot().Offset {
+		seen[at] = true
+		if err := live.Type(ada, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) < 10 {
+		t.Errorf("who looked saw %d states of it", len(seen))
+	}
+	program.End(0)
+	for range events { // to its end
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // heap is how much memory is in use. Other tests run at the same time, so it
 // is right to some megabytes.
 func heap() int64 {

@@ -43,17 +43,19 @@ func (s *screen) start(rows, cols int) {
 	s.emulator = newVT(rows, cols, &s.answers)
 }
 
-// write takes output. It returns what the terminal answers to questions in it,
-// such as where the cursor is.
-func (s *screen) write(p []byte) (answers []byte) {
-	clean := s.sequences.clean(p)
+// write takes output: n bytes, and not all if it is much work (some ms); the
+// rest is to be written next. It returns what the terminal answers to questions
+// in it, such as where the cursor is.
+func (s *screen) write(p []byte) (n int, answers []byte) {
+	cols, rows := s.emulator.Size()
+	clean, left := s.sequences.clean(p, extent{rows, cols})
 	s.guard(func() { s.put(clean) })
 	if s.sequences.cleared {
 		s.failed = false
 	}
 	answers = append(bytes.Clone(s.answers.Bytes()), s.sequences.answers()...)
 	s.answers.Reset()
-	return answers
+	return len(p) - len(left), answers
 }
 
 // put gives output to the emulator, with characters as wide as they are: it

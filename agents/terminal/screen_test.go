@@ -1,14 +1,27 @@
 package terminal
 
 import (
+	"bytes"
 	"io"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 	"unicode/utf8"
 )
+
+// feed writes output to its end.
+func feed(s *screen, output string) (answers string) {
+	for p := []byte(output); len(p) > 0; {
+		n, more := s.write(p)
+		answers += string(more)
+		p = p[n:]
+	}
+	return answers
+}
 
 func TestScreen_Shows(t *testing.T) {
 	t.Parallel()
@@ -32,6 +45,7 @@ func TestScreen_Shows(t *testing.T) {
 		"a sequence that is cut":    {"\x1b[3\x18one\r\n\x1b[2|\x1atwo\r\n\x1b(\x18three\x1b\x18 four", "one\ntwo\nthree four", ""},
 		"other character sets":      {"\x1b%G\x1b)0\x1b*|B\x1b F\x1b#3a\x1b(0q\x1b(Bq", "a─q", ""},
 		"bad characters":            {"a\xff\xfeb", "ab", ""},
+		"half characters":           {"a\xcb\x1b[?u\xb4b\xe6\x97\x1b[>1u\xa5c", "abc", ""},
 		"where is the cursor":       {"ab\x1b[6n", "ab", "\x1b[1;3R"},
 		"who are you":               {"\x1b[c\x1b[0c\x1b[>c", "", deviceAttributes + deviceAttributes},
 		"which background":          {"\x1b]11;?\x07", "", colours["11;?"]},
@@ -54,7 +68,7 @@ func TestScreen_Shows(t *testing.T) {
 			s := newScreen(5, 20)
 			var answers strings.Builder
 			for piece := range strings.SplitSeq(test.output, "|") {
-				answers.Write(s.write([]byte(piece)))
+				answers.WriteString(feed(s, piece))
 			}
 			shown := s.show()
 			if name == "too long for a sequence" {
@@ -76,7 +90,7 @@ func TestScreen_Shows(t *testing.T) {
 func TestScreen_FollowsTitleSizeAndPaste(t *testing.T) {
 	t.Parallel()
 	s := newScreen(5, 20)
-	s.write([]byte("\x1b]2;hel\rlo 日\x07\x1b[?2004h\x1b[?25l"))
+	feed(s, "\x1b]2;hel\rlo 日\x07\x1b[?2004h\x1b[?25l")
 	s.resize(7, 30)
 	shown := s.show()
 	if shown.Title != "hel lo 日" || shown.Rows != 7 || shown.Cols != 30 || shown.CursorVisible || !s.sequences.pasting {
@@ -87,7 +101,7 @@ func TestScreen_FollowsTitleSizeAndPaste(t *testing.T) {
 func TestScreen_TakesNotifications(t *testing.T) {
 	t.Parallel()
 	s := newScreen(5, 20)
-	s.write([]byte("\x1b]0;cut\x18\x1b]9;cut\x1a\x1b]9;build \x1b\\\x1b]9;4;1;50\x07\x1b]777;notify;Codex;needs\tyou\x07\x1b]777;other\x07\x1b]9;\x07\x1b]9;one\x07\x1b]9;two\x07\x1b]9;too many\x07"))
+	feed(s, "\x1b]0;cut\x18\x1b]9;cut\x1a\x1b]9;build \x1b\\\x1b]9;4;1;50\x07\x1b]777;notify;Codex;needs\tyou\x07\x1b]777;other\x07\x1b]9;\x07\x1b]9;one\x07\x1b]9;two\x07\x1b]9;too many\x07")
 	if got := strings.Join(s.sequences.notes, "|"); got != "build|Codex: needs you|one|two" {
 		t.Errorf("notes %q", got)
 	}
@@ -97,7 +111,7 @@ func TestScreen_TakesNotifications(t *testing.T) {
 	if s.sequences.rang {
 		t.Error("the end of a notification rang the bell")
 	}
-	if s.write([]byte("done\x07")); !s.sequences.rang {
+	if feed(s, "done\x07"); !s.sequences.rang {
 		t.Error("the bell did not ring")
 	}
 }
@@ -113,7 +127,7 @@ func TestScreen_TakesKittyNotifications(t *testing.T) {
 		"\x1b]99;i=1:p=?;\x07\x1b]99;p=icon;x\x07\x1b]99;i=1:p=close;\x07\x1b]99;\x07": "",
 	} {
 		s := newScreen(5, 20)
-		s.write([]byte(output))
+		feed(s, output)
 		if got := strings.Join(s.sequences.notes, "|"); got != want {
 			t.Errorf("%q: notes %q, want %q", output, got, want)
 		}
@@ -129,15 +143,15 @@ func TestScreen_SurvivesItsEmulator(t *testing.T) {
 	t.Parallel()
 	s := newScreen(5, 20)
 	s.emulator = panicking{newVT(5, 20, io.Discard)}
-	s.write([]byte("one"))
+	feed(s, "one")
 	if shown := s.show(); shown.Confidence != broken || shown.Rows != 5 || shown.Cols != 20 {
 		t.Errorf("after the failure: %+v", shown)
 	}
-	s.write([]byte("two"))
+	feed(s, "two")
 	if shown := s.show(); shown.Confidence != broken || shown.Lines[0] != "two" {
 		t.Errorf("before a new drawing: %+v", shown)
 	}
-	if answers := s.write([]byte("\x1b[2J\x1b[Hthree\x1b[6n")); string(answers) != "\x1b[1;6R" {
+	if answers := feed(s, "\x1b[2J\x1b[Hthree\x1b[6n"); answers != "\x1b[1;6R" {
 		t.Errorf("the new emulator answers %q", answers)
 	}
 	if shown := s.show(); shown.Confidence != confident || shown.Lines[0] != "three" {
@@ -161,10 +175,22 @@ func FuzzScreen(f *testing.F) {
 		s := newScreen(5, 20)
 		begin := time.Now()
 		cut = min(max(cut, 0), len(output))
-		s.write(output[:cut])
+		feed(s, string(output[:cut]))
 		s.resize(int(rows%60)+2, int(cols%200)+2)
-		s.write(output[cut:])
+		feed(s, string(output[cut:]))
 		shown := s.show()
+		if len(output) < 1<<10 {
+			pieces := newScreen(5, 20)
+			for _, part := range [][]byte{output[:cut], output[cut:]} {
+				for i := range part {
+					feed(pieces, string(part[i:i+1]))
+				}
+				pieces.resize(shown.Rows, shown.Cols)
+			}
+			if again := pieces.show(); !reflect.DeepEqual(again, shown) {
+				t.Fatalf("byte by byte it shows %+v, else %+v", again, shown)
+			}
+		}
 		if took := time.Since(begin); took > 2*time.Second {
 			t.Fatalf("took %v", took)
 		}
@@ -182,6 +208,100 @@ func FuzzScreen(f *testing.F) {
 	})
 }
 
+// costly are sequences of which a read's worth keeps the emulator of a large
+// screen busy for a second and more.
+var costly = []string{
+	"\x1bc", "\x1b[2J", "x\x1bc", "x\x1b[2J", "\x1b[300d\x1b[1J", "\x1b[999L", "\x1b[999M", "\x1b[999S", "\x1b[999T", "\x1b[?1049h", "\x1b[?47;47;47;47l", "\x1b#8",
+}
+
+// However much work output is, it is taken in pieces of no more than a screen's
+// cells some twenty times over; what is none is not cut up.
+func TestScreen_TakesLittleAtATime(t *testing.T) {
+	t.Parallel()
+	for _, sequence := range costly {
+		s := newScreen(300, 500)
+		output := []byte(strings.Repeat(sequence, 4<<10/len(sequence)))
+		each := max(1, strings.Count(sequence, "47"))
+		for len(output) > 0 {
+			began := &counting{emulator: s.emulator}
+			s.emulator = began
+			n, _ := s.write(output)
+			if times := began.bytes * each / len(sequence); times > 24 {
+				t.Errorf("%q is done %d times at once", sequence, times)
+				break
+			}
+			s.emulator = began.emulator
+			output = output[n:]
+		}
+	}
+	for size, most := range map[extent]int{{24, 80}: 2, {300, 500}: 12} {
+		s := newScreen(size.rows, size.cols)
+		pieces := 0
+		for output := bytes.Repeat([]byte("\x1b[32mok\x1b[0m  a line of a test's output, as usual\r\n"), 600); len(output) > 0; pieces++ {
+			n, _ := s.write(output)
+			output = output[n:]
+		}
+		if pieces > most {
+			t.Errorf("at %d by %d usual output is cut into %d pieces", size.rows, size.cols, pieces)
+		}
+	}
+}
+
+// counting counts what an emulator gets.
+type counting struct {
+	emulator
+	bytes int
+}
+
+func (c *counting) Write(p []byte) (int, error) {
+	c.bytes += len(p)
+	return c.emulator.Write(p)
+}
+
+// A screen that is clear already is not cleared again, but what was written
+// since is.
+func TestScreen_ClearsOnce(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]string{
+		"old\x1b[2J\x1b[2J\x1b[2J":              "",
+		"old\x1b[2J\x1bc\x1b[2J\x1bcnew":        "new",
+		"old\x1bc\x1bc":                         "",
+		"\x1b[2Jold\x1b[2J\rnew":                "new",
+		"\x1b[2J\x1b[2Jnew\x1b[?1049h\x1b[2Jx":  "   x",
+		"\x1b[2J\x1b[?1049h\x1b[2J\x1b[?1049lx": "x",
+		"\x1bc\x1b[5;1Hx\x1bcnew":               "new",
+		"\x1bc\x1b[5;1H\x1bcnew":                "new",
+	} {
+		s := newScreen(5, 20)
+		feed(s, "before ")
+		feed(s, output)
+		if got := strings.Join(s.show().Lines, "\n"); strings.TrimSpace(got) != strings.TrimSpace(want) {
+			t.Errorf("%q shows %q, want %q", output, got, want)
+		}
+	}
+}
+
+// BenchmarkScreenHeld is how long a large screen is held at once while it takes
+// what costs most.
+func BenchmarkScreenHeld(b *testing.B) {
+	for _, sequence := range costly {
+		b.Run(strconv.Quote(sequence), func(b *testing.B) {
+			output := bytes.Repeat([]byte(sequence), readSize/len(sequence))
+			longest := time.Duration(0)
+			for b.Loop() {
+				s := newScreen(300, 500)
+				for left := output; len(left) > 0; {
+					began := time.Now()
+					n, _ := s.write(left)
+					longest = max(longest, time.Since(began))
+					left = left[n:]
+				}
+			}
+			b.ReportMetric(float64(longest.Microseconds())/1000, "ms/held")
+		})
+	}
+}
+
 // BenchmarkScreen is what a megabyte of coloured lines costs.
 func BenchmarkScreen(b *testing.B) {
 	line := []byte("\x1b[32mok\x1b[0m  github.com/towline-dev/towline/agents  0.5s\r\n")
@@ -193,7 +313,7 @@ func BenchmarkScreen(b *testing.B) {
 	s := newScreen(24, 80)
 	for b.Loop() {
 		for piece := range slices.Chunk(output, 4<<10) {
-			s.write(piece)
+			feed(s, string(piece))
 		}
 	}
 }

@@ -21,6 +21,9 @@ type sequences struct {
 	pasting bool
 	// cleared: the bytes at hand clear the screen.
 	cleared bool
+	// blank is what clearing the screen once more would change: it costs much,
+	// so it is not done twice.
+	blank blankness
 	// text is the string of an operating system command or the like, and kind
 	// its first character while it goes on.
 	text []byte
@@ -36,6 +39,15 @@ type sequences struct {
 	said []byte
 }
 
+// blankness is how much of a new screen is left.
+type blankness int
+
+const (
+	written blankness = iota
+	blank             // cleared by the last sequence
+	fresh             // reset by the last sequence
+)
+
 const (
 	esc  = 0x1b
 	bell = 0x07
@@ -48,6 +60,8 @@ const (
 	// bytes.
 	maxText    = 256
 	maxAnswers = 1 << 10
+	// maxModes is how many modes may be set at once.
+	maxModes = 16
 	// maxNotes is how many notifications wait to be told; more are dropped.
 	maxNotes = 4
 )
@@ -58,41 +72,55 @@ var colours = map[string]string{
 	"11;?": "\x1b]11;rgb:0000/0000/0000\x1b\\",
 }
 
-// clean returns what the emulator shall see of p, together with what was held
-// back before.
-func (s *sequences) clean(p []byte) []byte {
+// clean returns what the emulator shall see of the beginning of p, together
+// with what was held back before, and what is left of p when that is work
+// enough for one piece.
+func (s *sequences) clean(p []byte, size extent) (out, left []byte) {
 	s.cleared = false
 	if len(s.rest) > 0 {
 		p = append(s.rest, p...)
 		s.rest = nil
 	}
-	out := make([]byte, 0, len(p))
-	for len(p) > 0 {
+	out = make([]byte, 0, min(len(p), readSize))
+	for work := 0; len(p) > 0 && work < pieceWork; {
 		if s.kind != 0 {
 			p = s.string(p)
 			continue
 		}
-		n := bytes.IndexByte(p, esc)
+		n := bytes.IndexByte(p[:min(len(p), plainSize)], esc)
 		if n < 0 {
-			n = wholeRunes(p)
-			s.rest = bytes.Clone(p[n:])
-			return s.plain(out, p[:n])
+			n = wholeRunes(p[:min(len(p), plainSize)])
+			if n == 0 {
+				s.rest = bytes.Clone(p)
+				return out, nil
+			}
 		}
 		out = s.plain(out, p[:n])
-		p = p[n:]
-		size, whole := sequenceSize(p)
+		work += size.plainWork(n)
+		if p = p[n:]; len(p) == 0 || p[0] != esc {
+			continue
+		}
+		n, whole := sequenceSize(p)
 		if !whole {
 			s.rest = bytes.Clone(p)
-			return out
+			return out, nil
 		}
-		out = s.take(out, p[:size])
-		p = p[size:]
+		out = s.take(out, p[:n])
+		work += size.sequenceWork(p[:n])
+		p = p[n:]
 	}
-	return out
+	return out, p
 }
 
-// plain appends what is no part of a sequence.
+// plain appends what is no part of a sequence. Half a character is dropped: it
+// must not become a whole one with what comes after a sequence.
 func (s *sequences) plain(out, p []byte) []byte {
+	if !utf8.Valid(p) {
+		p = bytes.ToValidUTF8(p, nil)
+	}
+	if len(p) > 0 {
+		s.blank = written
+	}
 	s.rang = s.rang || bytes.IndexByte(p, bell) >= 0
 	return append(out, p...)
 }
@@ -125,7 +153,8 @@ func sequenceSize(p []byte) (size int, whole bool) {
 
 // take appends one sequence, if the emulator may see it.
 func (s *sequences) take(out, sequence []byte) []byte {
-	last := sequence[len(sequence)-1]
+	last, before := sequence[len(sequence)-1], s.blank
+	s.blank = written
 	switch {
 	case len(sequence) < 2:
 		return out
@@ -140,12 +169,10 @@ func (s *sequences) take(out, sequence []byte) []byte {
 		return out
 	}
 	if sequence[1] != '[' {
-		out = append(out, sequence...)
-		if last == 'c' { // a reset, of which the emulator does only a part
-			out = append(out, "\x1b[2J"...)
-			s.cleared = true
+		if last == 'c' {
+			return s.reset(out, before)
 		}
-		return out
+		return append(out, sequence...)
 	}
 	if last < 0x40 || last == '[' {
 		return out
@@ -155,7 +182,7 @@ func (s *sequences) take(out, sequence []byte) []byte {
 	switch {
 	case bytes.ContainsAny(body, "<=> !\"#$%&'()*+,-./:"):
 		return append(out, coloned(sequence)...)
-	case private && !strings.ContainsRune("hlJK", rune(last)):
+	case private && (!strings.ContainsRune("hlJK", rune(last)) || bytes.Count(body, []byte{';'}) >= maxModes):
 		return out
 	case private:
 		if last == 'h' || last == 'l' {
@@ -168,8 +195,25 @@ func (s *sequences) take(out, sequence []byte) []byte {
 		return out
 	case last == 'J' && number(body) == 2:
 		s.cleared = true
+		if s.blank = max(before, blank); before != written {
+			return out
+		}
 	}
 	return bounded(out, sequence, body, last)
+}
+
+// reset appends a reset, of which the emulator does only a part, unless nothing
+// was done since the last one.
+func (s *sequences) reset(out []byte, before blankness) []byte {
+	s.cleared, s.blank = true, fresh
+	switch before {
+	case fresh:
+		return out
+	case blank:
+		return append(out, "\x1bc"...)
+	default:
+		return append(out, "\x1bc\x1b[2J"...)
+	}
 }
 
 // string takes in a string up to its end: BEL, or the escape of what follows.
