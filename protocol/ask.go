@@ -54,7 +54,8 @@ type Permission struct {
 	// Editable tells that the decision may carry another input.
 	Editable bool `json:"editable"`
 	// InputSHA256 is the SHA-256, in hex, of tool.input as it stands in this
-	// event. A decision may repeat it: another value is refused.
+	// event; the session sets it. A decision may repeat it: another value is
+	// refused.
 	InputSHA256 string `json:"input_sha256"`
 	ExpiresAt   *Time  `json:"expires_at,omitempty"`
 }

@@ -15,7 +15,6 @@ import (
 var recordings = captures.Recordings{
 	Dir: "../../testdata/acp", Count: 49, Replay: replayOf,
 	Exceptions: []captures.Exception{
-		{Rule: captures.AsksAreHashed, Reason: "the session gives the hash"},
 		{Rule: captures.CallsBeginWithInput, Reason: "some agents tell the input with an update"},
 		{Rule: captures.ItemIDsAreOfOneProcess, Recording: "qwen-load", Times: 1, Reason: "each process numbers its messages anew"},
 	},

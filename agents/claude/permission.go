@@ -2,8 +2,6 @@ package claude
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -116,7 +114,6 @@ func (t *translator) askPermission(id string, a toolAsk, o *output) {
 		Diff:         previewDiff(a.ToolName, a.Input),
 		Options:      options,
 		Editable:     true,
-		InputSHA256:  hashInput(a.Input),
 	}})
 }
 
@@ -140,16 +137,6 @@ func describeAsk(a toolAsk) string {
 		lines = append(lines, "It touches "+a.Blocked+".")
 	}
 	return strings.Join(lines, "\n")
-}
-
-// hashInput is the SHA-256 of the input as it travels: compact JSON.
-func hashInput(input json.RawMessage) string {
-	var b bytes.Buffer
-	if json.Compact(&b, input) != nil {
-		b.Write(input)
-	}
-	sum := sha256.Sum256(b.Bytes())
-	return hex.EncodeToString(sum[:])
 }
 
 func permissionKind(kind protocol.ToolKind) protocol.PermissionKind {

@@ -36,7 +36,6 @@ func (t *translator) askPlan(id string, a toolAsk, o *output) {
 		Description:  plan,
 		Tool:         describeTool(a.ToolName, a.ToolUseID, a.Input),
 		Options:      options,
-		InputSHA256:  hashInput(a.Input),
 	}})
 }
 

@@ -214,7 +214,7 @@ func (v recordedVote) command(a *ask) agents.Command {
 		return &agents.Answer{QuestionID: a.requestID, Answers: v.answers(a)}
 	}
 	d := &agents.Decide{PermissionID: a.requestID, Message: v.Message, Option: v.option(a)}
-	if v.Behavior == "allow" && v.Input != nil && hashInput(v.Input) != hashInput(a.input) {
+	if v.Behavior == "allow" && v.Input != nil && !sameJSON(v.Input, a.input) {
 		d.Input = v.Input
 	}
 	return d

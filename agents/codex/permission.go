@@ -1,9 +1,6 @@
 package codex
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -237,18 +234,7 @@ func (t *translator) askPermission(a *ask, p protocol.Permission, o *output) {
 	if a.item != nil {
 		p.ItemID = a.item.ID
 	}
-	p.InputSHA256 = hashInput(p.Tool.Input)
 	o.emit(&protocol.PermissionRequested{Permission: p})
-}
-
-// hashInput is the SHA-256 of the input as it travels: compact JSON.
-func hashInput(input json.RawMessage) string {
-	var b bytes.Buffer
-	if json.Compact(&b, input) != nil {
-		b.Write(input)
-	}
-	sum := sha256.Sum256(b.Bytes())
-	return hex.EncodeToString(sum[:])
 }
 
 // decide answers a permission.

@@ -2,8 +2,6 @@ package mock
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -58,8 +56,6 @@ func (t *turn) permit(p *protocol.Permission) (verdict, error) {
 			{ID: "deny", Decision: protocol.Deny, Scope: protocol.ScopeOnce, Label: "Deny"},
 		}
 	}
-	sum := sha256.Sum256(p.Tool.Input)
-	p.InputSHA256 = hex.EncodeToString(sum[:])
 	answer, err := t.ask(p.PermissionID, &protocol.PermissionRequested{Permission: *p})
 	if err != nil {
 		return verdict{}, err

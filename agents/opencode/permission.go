@@ -1,8 +1,6 @@
 package opencode
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -85,7 +83,7 @@ func (t *translator) permissionAsked(raw json.RawMessage, o *output) error {
 	tool := t.askedTool(a, n, meta, o)
 	p := protocol.Permission{
 		PermissionID: n.ID, ItemID: a.part, Kind: permissionKind(n.Permission, tool), Title: askTitle(n, tool),
-		Description: askDescription(n, tool), Tool: tool, Options: permissionOptions(n), InputSHA256: hashInput(tool.Input),
+		Description: askDescription(n, tool), Tool: tool, Options: permissionOptions(n),
 	}
 	if meta.Diff != "" {
 		d := newDiff(meta.FilePath, "update", meta.Diff)
@@ -319,10 +317,4 @@ func replyRequest(id, reply, message string) request {
 		body["message"] = message
 	}
 	return request{Method: http.MethodPost, Path: "/permission/" + url.PathEscape(id) + "/reply", Body: body, Kind: askDecide}
-}
-
-// hashInput is the SHA-256 of the input as it travels.
-func hashInput(input json.RawMessage) string {
-	sum := sha256.Sum256(input)
-	return hex.EncodeToString(sum[:])
 }

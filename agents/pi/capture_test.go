@@ -12,7 +12,6 @@ import (
 var recordings = captures.Recordings{
 	Dir: "../../testdata/pi", Count: 13, Replay: func(string) agents.Replay { return newReplay() },
 	Exceptions: []captures.Exception{
-		{Rule: captures.AsksAreHashed, Reason: "the session gives the hash"},
 		{Rule: captures.PromptsFit, Recording: "model_error", Times: 1, Reason: "the replay knows of a turn's end with the next prompt"},
 	},
 }

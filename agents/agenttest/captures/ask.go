@@ -1,38 +1,17 @@
 package captures
 
-import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-
-	"github.com/towline-dev/towline/protocol"
-)
+import "github.com/towline-dev/towline/protocol"
 
 // permission checks a permission.
 func (c *Checker) permission(p protocol.Permission) {
 	c.ask(p.PermissionID, p.ItemID)
-	switch {
-	case p.InputSHA256 == "":
-		c.faultf(AsksAreHashed, "permission %s has no hash", p.PermissionID)
-	case p.Tool == nil || p.InputSHA256 != hash(p.Tool.Input):
-		c.faultf(HashesFit, "permission %s has another hash than its input", p.PermissionID)
+	if p.Tool == nil {
+		c.faultf(AsksShowCalls, "permission %s does not tell what is asked for", p.PermissionID)
 	}
 	n := len(p.Options)
 	if n == 0 || p.Options[0].Decision != protocol.Allow || p.Options[0].Scope != protocol.ScopeOnce || p.Options[n-1].Decision != protocol.Deny {
 		c.faultf(OptionsAreInOrder, "permission %s has %+v", p.PermissionID, p.Options)
 	}
-}
-
-// hash is the SHA-256 of an input as it stands in an event.
-func hash(input json.RawMessage) string {
-	var b bytes.Buffer
-	if json.Compact(&b, input) != nil {
-		b.Reset()
-		b.Write(input)
-	}
-	sum := sha256.Sum256(b.Bytes())
-	return hex.EncodeToString(sum[:])
 }
 
 // ask notes a new ask.

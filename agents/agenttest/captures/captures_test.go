@@ -52,7 +52,7 @@ func text(s string) Step { return delta("i", protocol.DeltaText, 0, s) }
 
 func asks(change func(*protocol.Permission)) Step {
 	p := protocol.Permission{
-		PermissionID: "p", ItemID: "c", Tool: call("c").Tool, InputSHA256: hash(json.RawMessage(`{"a":1}`)),
+		PermissionID: "p", ItemID: "c", Tool: call("c").Tool,
 		Options: []protocol.PermissionOption{{ID: "y", Decision: protocol.Allow, Scope: protocol.ScopeOnce}, {ID: "n", Decision: protocol.Deny, Scope: protocol.ScopeOnce}},
 	}
 	if change != nil {
@@ -115,8 +115,7 @@ func TestChecker(t *testing.T) {
 		{"another input", turn(begins(call("c")), delta("c", protocol.DeltaToolInput, 0, "{}"), completes(call("c"))), []Rule{DeltasJoin}},
 		{"an ask twice", turn(begins(call("c")), asks(nil), decides(), asks(nil), decides(), completes(call("c"))), []Rule{AsksAreNew}},
 		{"an ask of no call", turn(asks(nil), decides()), []Rule{AsksBelongToCalls}},
-		{"no hash", asked(func(p *protocol.Permission) { p.InputSHA256 = "" }), []Rule{AsksAreHashed}},
-		{"another hash", asked(func(p *protocol.Permission) { p.InputSHA256 = "00" }), []Rule{HashesFit}},
+		{"an ask for nothing", asked(func(p *protocol.Permission) { p.Tool = nil }), []Rule{AsksShowCalls}},
 		{"deny first", asked(func(p *protocol.Permission) { slices.Reverse(p.Options) }), []Rule{OptionsAreInOrder}},
 		{"a decision twice", turn(begins(call("c")), asks(nil), decides(), decides(), completes(call("c"))), []Rule{AsksResolveOnce}},
 		{"an ask left in its turn", turn(begins(call("c")), asks(nil), completes(call("c"))), []Rule{AsksEndInTurn}},

@@ -50,10 +50,8 @@ const (
 	AsksAreNew Rule = "asks are new"
 	// AsksBelongToCalls: what an ask belongs to is an open tool call.
 	AsksBelongToCalls Rule = "asks belong to open tool calls"
-	// AsksAreHashed: a permission has the hash of its input.
-	AsksAreHashed Rule = "asks are hashed"
-	// HashesFit: if it has a hash, it is that of its input.
-	HashesFit Rule = "hashes fit"
+	// AsksShowCalls: a permission tells what is asked for.
+	AsksShowCalls Rule = "asks show their calls"
 	// OptionsAreInOrder: the narrowest allow comes first, deny last.
 	OptionsAreInOrder Rule = "options are in order"
 	// AsksResolveOnce: what is decided, answered or resolved waits.
