@@ -70,7 +70,7 @@ func (c *toolCall) content(text string, out toolOutput, status protocol.ItemStat
 	in := readInput(c.item.Tool.Input)
 	worked := status == protocol.ItemDone
 	switch name := c.item.Tool.Name; {
-	case name == "Bash" && out.Output != nil:
+	case c.item.Tool.Kind == protocol.ToolExecute && out.Output != nil:
 		return []protocol.Part{{Type: protocol.PartCommand, Command: in.Command, Cwd: in.Cwd, ExitCode: out.ExitCode, Output: *out.Output}}
 	case name == "edit_file" && worked && out.Diff != "":
 		return []protocol.Part{agents.UnifiedPart(in.Path, "update", hunks(out.Diff))}

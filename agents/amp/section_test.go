@@ -263,3 +263,31 @@ func TestSection5WorkFoldersSettings(t *testing.T) {
 		})
 	}
 }
+
+// The tools of mode deep have other names: one command that is allowed for the
+// session allows no other.
+func TestSection2ToolsOfModeDeep(t *testing.T) {
+	tr := opened(t)
+	ask := func(id, tool, input string) *ask {
+		t.Helper()
+		var o output
+		tr.asked(id, askRequest{Tool: tool, ToolUseID: id, Input: []byte(input)}, &o)
+		tr.unpark(id, &o)
+		return tr.asks[id]
+	}
+	a := ask("a1", "shell_command", `{"command":"ls","workdir":"/w"}`)
+	if a == nil || a.tool.Title != "shell_command: ls" || a.tool.Kind != protocol.ToolExecute {
+		t.Fatalf("asked for %+v", a)
+	}
+	give(t, tr, &agents.Decide{PermissionID: "a1", Option: protocol.PermissionOption{Decision: protocol.Allow, Scope: protocol.ScopeSession}})
+	if ask("a2", "shell_command", `{"command":"rm -r /"}`) == nil {
+		t.Error("another command is not asked for")
+	}
+	if ask("a3", "shell_command", `{"command":"ls","workdir":"/w"}`) != nil {
+		t.Error("the command that is allowed is asked for")
+	}
+	tr.grants.Mode = agents.PermissionAcceptEdits
+	if ask("a4", "apply_patch", `{"patchText":"*** Begin Patch"}`) != nil {
+		t.Error("an edit is asked for where edits are allowed")
+	}
+}

@@ -16,11 +16,12 @@ type toolCall struct {
 	declined bool
 }
 
-// toolKinds are the tools by the names that were seen (section 3).
+// toolKinds are the tools by the names that were seen (section 3), and those of
+// mode deep, which runs commands and edits by other names.
 var toolKinds = map[string]protocol.ToolKind{
-	"Bash": protocol.ToolExecute,
+	"Bash": protocol.ToolExecute, "shell_command": protocol.ToolExecute,
 	"Read": protocol.ToolRead, "look_at": protocol.ToolRead, "read_thread": protocol.ToolRead,
-	"edit_file": protocol.ToolEdit, "create_file": protocol.ToolEdit, "undo_edit": protocol.ToolEdit,
+	"edit_file": protocol.ToolEdit, "create_file": protocol.ToolEdit, "undo_edit": protocol.ToolEdit, "apply_patch": protocol.ToolEdit,
 	"Grep": protocol.ToolSearch, "glob": protocol.ToolSearch, "finder": protocol.ToolSearch, "find_thread": protocol.ToolSearch,
 	"web_search": protocol.ToolFetch, "read_web_page": protocol.ToolFetch,
 	"Task": protocol.ToolTask, "oracle": protocol.ToolTask, "librarian": protocol.ToolTask,
@@ -60,8 +61,13 @@ type toolInput struct {
 func readInput(input json.RawMessage) toolInput {
 	var fields map[string]json.RawMessage
 	var in toolInput
-	if json.Unmarshal(input, &fields) != nil {
+	if json.Unmarshal(input, &fields) != nil || len(fields) == 0 {
 		return in
+	}
+	for deep, name := range map[string]string{"command": "cmd", "workdir": "cwd"} {
+		if fields[name] == nil {
+			fields[name] = fields[deep]
+		}
 	}
 	for name, to := range map[string]*string{
 		"cmd": &in.Command, "cwd": &in.Cwd, "path": &in.Path, "content": &in.Content, "old_str": &in.Old, "new_str": &in.New,
