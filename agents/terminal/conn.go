@@ -46,6 +46,8 @@ type Conn struct {
 	// pressed is when Enter or an interrupt was last pressed for a client of the
 	// session's events.
 	pressed time.Time
+	// line is what was typed last and not entered.
+	line line
 	// deaf tells that the program did not read what was typed last, in time.
 	deaf bool
 	// told is the text of the newest item, trust its confidence, and items
@@ -98,22 +100,13 @@ func (c *Conn) answer(answers []byte) {
 
 // take adds output to the history and to the screen.
 func (c *Conn) take(p []byte) (answers []byte) {
-	for len(p) > 0 {
-		n, more := c.takePiece(p)
-		if p = p[n:]; len(answers) < maxAnswers {
-			answers = append(answers, more...)
-		}
+	if len(p) == 0 {
+		return nil
 	}
-	return answers
-}
-
-// takePiece adds as much as is little work: who wants to look or to type gets
-// a turn between two pieces.
-func (c *Conn) takePiece(p []byte) (n int, answers []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n, answers = c.screen.write(p)
-	c.ring.write(p[:n])
+	c.ring.write(p)
+	answers = c.screen.write(p)
 	fresh := c.tempo.first.IsZero()
 	c.tempo.wrote(time.Now())
 	close(c.moved)
@@ -121,7 +114,7 @@ func (c *Conn) takePiece(p []byte) (n int, answers []byte) {
 	if fresh {
 		c.wakeRecv()
 	}
-	return n, answers
+	return answers
 }
 
 // tellLocked lets all readers look.

@@ -74,7 +74,7 @@ func (l live) Type(by protocol.Actor, keys []byte) error {
 	if err := l.c.mayType(by); err != nil {
 		return err
 	}
-	return l.c.typeKeys(string(keys))
+	return l.c.typeKeys(by.ClientID, string(keys))
 }
 
 // mayType takes or prolongs a client's lease.

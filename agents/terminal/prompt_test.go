@@ -163,3 +163,27 @@ func TestKeysToADeafProgram(t *testing.T) {
 		}
 	})
 }
+
+// A prompt is not typed behind what a person has begun and left.
+func TestPromptBehindHalfALine(t *testing.T) {
+	t.Parallel()
+	p := open(t, terminal.Options{}, bash(t)...)
+	if err := p.prompt("PS1='> '"); err != nil {
+		t.Fatal(err)
+	}
+	next[*protocol.TurnEnded](p)
+	p.typeKeys("rm -rf half")
+	p.shows("> rm -rf half")
+	p.live.ReleaseLease(ada)
+	err := p.prompt("of it")
+	if e := protocol.AsError(err); e == nil || e.Code != protocol.CodeBusy || !strings.Contains(e.Message, "ada has begun a line") {
+		t.Errorf("behind half a line: %v", err)
+	}
+	p.typeKeys("\x15")
+	p.asks(">")
+	p.live.ReleaseLease(ada)
+	if err := p.prompt("echo do''ne"); err != nil {
+		t.Errorf("when it was erased: %v", err)
+	}
+	p.see("done\r\n")
+}

@@ -57,6 +57,9 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 		return err
 	}
 	defer live{c}.ReleaseLease(typist)
+	if err := c.checkLine(); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	pasting := c.screen.sequences.pasting
 	c.mu.Unlock()
@@ -84,8 +87,31 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	c.tempo.typed = time.Now()
 	c.pressed = c.tempo.typed
 	c.tempo.interrupted = time.Time{}
+	c.line = line{}
 	c.wakeRecv()
 	return nil
+}
+
+// checkLine refuses a prompt that would be typed behind a line that somebody has
+// begun and not entered.
+func (c *Conn) checkLine() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.line.by == "" {
+		return nil
+	}
+	if c.line.stands(beforeCursor(c.screen.show())) {
+		return protocol.Errorf(protocol.CodeBusy,
+			"%s has begun a line on this terminal and not entered it; enter or erase it on the live terminal, and send the prompt again", c.line.by)
+	}
+	return nil
+}
+
+// noteLine notes what was typed.
+func (c *Conn) noteLine(by, keys string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.line.typed(by, keys, func() string { return beforeCursor(c.screen.show()) })
 }
 
 // takeBack drops what was not read of a text that was typed in part: it was
@@ -147,7 +173,8 @@ func (c *Conn) press(key string) error {
 // not read wait less for it, and not at all while it reads nothing: a large
 // paste comes in many pieces. Where the terminal makes a signal of Ctrl-C, it
 // does so behind what is not read, too.
-func (c *Conn) typeKeys(keys string) error {
+func (c *Conn) typeKeys(by, keys string) error {
+	c.noteLine(by, keys)
 	if keys == ctrlC && c.process.Input().Signals {
 		return c.press(ctrlC)
 	}
