@@ -100,13 +100,22 @@ func (c *Conn) answer(answers []byte) {
 
 // take adds output to the history and to the screen.
 func (c *Conn) take(p []byte) (answers []byte) {
-	if len(p) == 0 {
-		return nil
+	for len(p) > 0 {
+		n, more := c.takePiece(p)
+		if p = p[n:]; len(answers) < maxAnswers {
+			answers = append(answers, more...)
+		}
 	}
+	return answers
+}
+
+// takePiece adds as much as is little work: who wants to look or to type gets
+// a turn between two pieces.
+func (c *Conn) takePiece(p []byte) (n int, answers []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ring.write(p)
-	answers = c.screen.write(p)
+	n, answers = c.screen.write(p)
+	c.ring.write(p[:n])
 	fresh := c.tempo.first.IsZero()
 	c.tempo.wrote(time.Now())
 	close(c.moved)
@@ -114,7 +123,7 @@ func (c *Conn) take(p []byte) (answers []byte) {
 	if fresh {
 		c.wakeRecv()
 	}
-	return answers
+	return n, answers
 }
 
 // tellLocked lets all readers look.
