@@ -142,7 +142,20 @@ func (a *Agent) find() (agents.Executable, error) {
 	if strings.ContainsRune(command, filepath.Separator) {
 		return agents.Locator{Flags: map[string]string{a.Name(): command}}.Find(a.Name(), command)
 	}
-	return agents.FindExecutable(a.o.Locator, a.o.Environ(), a.Name(), a.file())
+	e, err := agents.FindExecutable(a.o.Locator, a.o.Environ(), a.Name(), a.file())
+	if err != nil && a.o.Installation == nil {
+		err = a.byHand(protocol.CodeAgentNotInstalled, a.Name()+" is not installed, and this server does not install it")
+	}
+	return e, err
+}
+
+// byHand is an error of an agent that the server does not install.
+func (a *Agent) byHand(code protocol.Code, what string) error {
+	how := "install it by hand"
+	if hint := a.o.Entry.ByHand; hint != "" {
+		how += " (" + hint + ")"
+	}
+	return protocol.Errorf(code, "%s; %s, or name its command with --agent %s=COMMAND", what, how, a.Name())
 }
 
 // credentials tells whether the agent will find a key or a login. It looks for
@@ -169,7 +182,7 @@ func (a *Agent) credentials() string {
 // Install installs the pinned version (install.Program).
 func (a *Agent) Install(ctx context.Context, progress func(protocol.InstallProgress)) error {
 	if a.o.Installation == nil {
-		return protocol.Errorf(protocol.CodeInstallFailed, "this server does not install %s; install it by hand, or name its command with --agent %s=COMMAND", a.Name(), a.Name())
+		return a.byHand(protocol.CodeInstallFailed, "this server does not install "+a.Name())
 	}
 	return a.o.Installation.Install(ctx, progress)
 }

@@ -51,6 +51,28 @@ func TestNotInstalled(t *testing.T) {
 	}
 }
 
+// Only what the server installs is said to be installed by it; for the others
+// the entry says how.
+func TestHowToInstall(t *testing.T) {
+	for _, e := range append(Entries(), Custom("mine", []string{"my-agent"})) {
+		o := Options{Entry: e, Environ: func() []string { return []string{"PATH=/nowhere"} }, Installation: install.ACP(e.Name, t.TempDir())}
+		_, err := New(o).Open(t.Context(), agents.Start{Directory: t.TempDir()})
+		if byUs := strings.Contains(err.Error(), "run towline agents install "+e.Name); byUs != (o.Installation != nil) {
+			t.Errorf("%s: %v", e.Name, err)
+		}
+		o.Installation = nil
+		_, err = New(o).Open(t.Context(), agents.Start{Directory: t.TempDir()})
+		told := New(o).Install(t.Context(), nil)
+		if e.Name != "mine" && e.ByHand == "" {
+			t.Errorf("%s does not say how to install it", e.Name)
+		}
+		for _, err := range []error{err, told} {
+			want(t, err.Error(), "install", e.ByHand, "--agent "+e.Name+"=COMMAND")
+			wantNone(t, err.Error(), "run towline agents install")
+		}
+	}
+}
+
 // Every entry is whole, and what it asks to have installed can be.
 func TestEntries(t *testing.T) {
 	names := map[string]bool{}

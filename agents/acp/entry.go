@@ -34,6 +34,9 @@ type Entry struct {
 	Keys, Logins []string
 	// Login is the command to log in with by hand; the executable if empty.
 	Login string
+	// ByHand is how to install it where the server does not: a command, or where
+	// to read how.
+	ByHand string
 	// Auth is the method to authenticate with if the agent asks for it, by the
 	// variable that must be set for it.
 	Auth map[string]string
@@ -117,7 +120,7 @@ func gemini() Entry {
 	c.Reasoning, c.Diffs, c.Always, c.Images, c.Files = true, true, true, true, true
 	c.Models, c.Modes, c.Usage = true, true, true
 	return Entry{
-		Name: "gemini", Title: "Gemini CLI", Command: []string{"gemini", "--acp"},
+		Name: "gemini", Title: "Gemini CLI", Command: []string{"gemini", "--acp"}, ByHand: "npm install -g @google/gemini-cli",
 		// Without it the CLI starts itself a second time (section 4).
 		Env:  map[string]string{"GEMINI_CLI_NO_RELAUNCH": "true"},
 		Pass: []string{"GEMINI_*", "GOOGLE_*"}, Keys: []string{"GEMINI_API_KEY", "GOOGLE_API_KEY"}, Logins: []string{".gemini/oauth_creds.json"},
@@ -131,7 +134,7 @@ func qwen() Entry {
 	c.Reasoning, c.Diffs, c.CommandOutput, c.Plan, c.Files = true, true, true, true, true
 	c.Always, c.Images, c.Resume, c.Models, c.Modes, c.MCP, c.Usage = true, true, true, true, true, true, true
 	return Entry{
-		Name: "qwen", Title: "Qwen Code", Command: []string{"qwen", "--acp"},
+		Name: "qwen", Title: "Qwen Code", Command: []string{"qwen", "--acp"}, ByHand: "npm install -g @qwen-code/qwen-code",
 		Env:  map[string]string{"QWEN_TELEMETRY_ENABLED": "false"},
 		Pass: []string{"QWEN_*", "OPENAI_*", "DASHSCOPE_*"}, Keys: []string{"OPENAI_API_KEY", "DASHSCOPE_API_KEY"}, Logins: []string{".qwen/oauth_creds.json"},
 		Auth:  map[string]string{"OPENAI_API_KEY": "openai"},
@@ -144,7 +147,7 @@ func claudeAdapter() Entry {
 	c.Reasoning, c.Diffs, c.CommandOutput, c.Questions, c.Plan, c.MCP = true, true, true, true, true, true
 	c.Always, c.Images, c.Files, c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true, true, true, true
 	return Entry{
-		Name: "claude-agent-acp", Title: "Claude Agent (ACP adapter)", Aliases: []string{"claude"}, Command: []string{"claude-agent-acp"},
+		Name: "claude-agent-acp", Title: "Claude Agent (ACP adapter)", Aliases: []string{"claude"}, Command: []string{"claude-agent-acp"}, ByHand: "npm install -g @agentclientprotocol/claude-agent-acp",
 		Env: map[string]string{"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
 		Pass: []string{
 			"ANTHROPIC_*", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
@@ -169,7 +172,7 @@ func openCode() Entry {
 	c.Reasoning, c.CommandOutput, c.Always, c.Plan, c.Images, c.Files = true, true, true, true, true, true
 	c.Resume, c.Models, c.Modes, c.Usage, c.Cost = true, true, true, true, true
 	return Entry{
-		Name: "opencode-acp", Title: "OpenCode (ACP)", Aliases: []string{"opencode"}, Command: []string{"opencode", "acp"},
+		Name: "opencode-acp", Title: "OpenCode (ACP)", Aliases: []string{"opencode"}, Command: []string{"opencode", "acp"}, ByHand: "npm install -g opencode-ai",
 		// A folder's own configuration could allow its agents everything, and
 		// bring plugins that answer permissions; its AGENTS.md goes with it.
 		Env:          map[string]string{"OPENCODE_PERMISSION": openCodeRules, "OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
@@ -188,7 +191,7 @@ func codexAdapter() Entry {
 	c.Reasoning, c.CommandOutput, c.Always, c.Plan, c.Images, c.Files = true, true, true, true, true, true
 	c.Resume, c.Models, c.Modes, c.MCP = true, true, true, true
 	return Entry{
-		Name: "codex-acp", Title: "Codex (ACP adapter)", Aliases: []string{"codex"}, Command: []string{"codex-acp"},
+		Name: "codex-acp", Title: "Codex (ACP adapter)", Aliases: []string{"codex"}, Command: []string{"codex-acp"}, ByHand: "npm install -g @zed-industries/codex-acp",
 		Pass: []string{"CODEX_*", "OPENAI_*"}, Keys: []string{"CODEX_API_KEY", "OPENAI_API_KEY"}, Logins: []string{".codex/auth.json"}, Login: "codex login",
 		Auth:         map[string]string{"CODEX_API_KEY": "codex-api-key", "OPENAI_API_KEY": "openai-api-key"},
 		Modes:        modes("read-only", "auto", "full-access"),
@@ -204,7 +207,7 @@ func copilot() Entry {
 	c := basic()
 	c.Reasoning, c.CommandOutput, c.Always, c.Images, c.Resume, c.Modes, c.Usage = true, true, true, true, true, true, true
 	return Entry{
-		Name: "copilot", Title: "GitHub Copilot CLI", Command: []string{"copilot", "--acp"},
+		Name: "copilot", Title: "GitHub Copilot CLI", Command: []string{"copilot", "--acp"}, ByHand: "npm install -g @github/copilot",
 		Pass: []string{"COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN"}, Capabilities: c, Quirks: copilotQuirks,
 	}
 }
@@ -231,10 +234,10 @@ func models(ids ...string) []protocol.Model {
 // command lines alone.
 func untested() []Entry {
 	entries := []Entry{
-		{Name: "goose", Title: "Goose", Command: []string{"goose", "acp"}, Pass: []string{"GOOSE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"}},
-		{Name: "cursor", Title: "Cursor CLI", Command: []string{"cursor-agent", "acp"}, Pass: []string{"CURSOR_*"}},
-		{Name: "auggie", Title: "Auggie", Command: []string{"auggie", "--acp"}, Pass: []string{"AUGMENT_*"}},
-		{Name: "kimi", Title: "Kimi Code CLI", Command: []string{"kimi", "acp"}, Pass: []string{"KIMI_*", "MOONSHOT_*"}},
+		{Name: "goose", Title: "Goose", Command: []string{"goose", "acp"}, ByHand: "see github.com/block/goose", Pass: []string{"GOOSE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY"}},
+		{Name: "cursor", Title: "Cursor CLI", Command: []string{"cursor-agent", "acp"}, ByHand: "see cursor.com/cli", Pass: []string{"CURSOR_*"}},
+		{Name: "auggie", Title: "Auggie", Command: []string{"auggie", "--acp"}, ByHand: "npm install -g @augmentcode/auggie", Pass: []string{"AUGMENT_*"}},
+		{Name: "kimi", Title: "Kimi Code CLI", Command: []string{"kimi", "acp"}, ByHand: "see github.com/MoonshotAI/kimi-code", Pass: []string{"KIMI_*", "MOONSHOT_*"}},
 	}
 	for i := range entries {
 		entries[i].Capabilities = basic()
