@@ -1,6 +1,7 @@
 package acp
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,15 @@ func TestAddAnAgentPage(t *testing.T) {
 	code, _, ok := strings.Cut(rest, "```")
 	if !ok || !strings.Contains(string(source), code) || strings.Count(code, "\n") > 99 {
 		t.Errorf("the page's entry is not the one that is tested:\n%s", code)
+	}
+	toy, err := os.ReadFile("../../testdata/toyagent/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{fmt.Sprintf("an agent of %d lines", strings.Count(string(toy), "\n")), "toy is not checked: there is no scripted model for it"} {
+		if !strings.Contains(string(page), says) {
+			t.Errorf("the page does not say %q", says)
+		}
 	}
 	for _, e := range Entries() {
 		if row := "| " + e.Name + " | `" + strings.Join(e.Command, " ") + "` |"; !strings.Contains(string(page), row) {
