@@ -162,8 +162,8 @@ func (f formField) question(message string) protocol.QuestionItem {
 func (t *translator) answerForm(a *ask, c *agents.Answer, o *output) error {
 	content := map[string]any{}
 	for i, f := range a.fields {
-		given := c.Answers[i]
-		if len(given) == 0 || (len(given) == 1 && given[0] == "") {
+		given := slices.DeleteFunc(slices.Clone(c.Answers[i]), func(s string) bool { return s == "" })
+		if len(given) == 0 {
 			if f.required {
 				return protocol.Errorf(protocol.CodeInvalidRequest, "the field %s needs an answer; give one, or reject the question", f.name)
 			}
@@ -180,25 +180,43 @@ func (t *translator) answerForm(a *ask, c *agents.Answer, o *output) error {
 	return nil
 }
 
-// value writes an answer in the field's type.
+// value writes an answer in the field's type. The error is invalid_request.
 func (f formField) value(given []string) (any, error) {
-	first := given[0]
-	var value any
+	if f.Type == "array" {
+		return given, f.choose(given)
+	}
+	if len(given) > 1 {
+		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "the field %s takes one answer", f.name)
+	}
+	if err := f.choose(given); err != nil {
+		return nil, err
+	}
+	var value any = given[0]
 	var err error
 	switch f.Type {
 	case "integer":
-		value, err = strconv.ParseInt(first, 10, 64)
+		value, err = strconv.ParseInt(given[0], 10, 64)
 	case "number":
-		value, err = strconv.ParseFloat(first, 64)
+		value = json.RawMessage(given[0])
+		if _, err = strconv.ParseFloat(given[0], 64); !json.Valid([]byte(given[0])) {
+			err = strconv.ErrSyntax // of NaN, too, which JSON cannot say
+		}
 	case "boolean":
-		value, err = strconv.ParseBool(first)
-	case "array":
-		value = given
-	default:
-		value = first
+		value = given[0] == "true"
 	}
 	if err != nil {
 		return nil, protocol.Errorf(protocol.CodeInvalidRequest, "the field %s takes a value of type %s", f.name, f.Type)
 	}
 	return value, nil
+}
+
+// choose refuses what is none of the field's choices, if it has any.
+func (f formField) choose(given []string) error {
+	q := f.question("")
+	for _, label := range given {
+		if !q.FreeText && !slices.ContainsFunc(q.Options, func(o protocol.QuestionOption) bool { return o.Label == label }) {
+			return protocol.Errorf(protocol.CodeInvalidRequest, "%q is none of the choices of the field %s; answer with a label", cleanLine(label), f.name)
+		}
+	}
+	return nil
 }

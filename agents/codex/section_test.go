@@ -3,6 +3,7 @@ package codex
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -482,6 +483,40 @@ func TestSection6PermissionsRequest(t *testing.T) {
 	want(t, b.give(&agents.Decide{PermissionID: "0", Option: protocol.PermissionOption{ID: "allow-session", Decision: protocol.Allow}}), `"network":{"enabled":true}`, `"scope":"session"`)
 	b.feed(request)
 	want(t, b.give(&agents.Decide{PermissionID: "0", Option: protocol.PermissionOption{ID: "deny", Decision: protocol.Deny}}), `{"permissions":{},"scope":"turn"}`)
+}
+
+// An answer that a form's field does not take is refused, before anything is
+// sent.
+func TestSection6AnswersThatDoNotFit(t *testing.T) {
+	b := ready(t)
+	b.events(asked(0, "mcpServer/elicitation/request", `"serverName":"lab","mode":"form","message":"Which?","requestedSchema":{"type":"object","required":["a"],"properties":{
+		"a":{"type":"array","items":{"enum":["x","y"]}},"b":{"type":"boolean"},"e":{"type":"string","enum":["dev","prod"]},"i":{"type":"integer"},"n":{"type":"number"},"t":{"type":"string"}}}`))
+	good := [][]string{{"x", "y"}, {"true"}, {"dev"}, {"-3"}, {"1.5e1"}, {"text"}}
+	for name, c := range map[string]struct {
+		field int
+		given []string
+		says  string
+	}{
+		"none of several":       {0, []string{}, "needs an answer"},
+		"empty ones of several": {0, []string{"", ""}, "needs an answer"},
+		"no choice of several":  {0, []string{"x", "z"}, `"z" is none of the choices`},
+		"no boolean":            {1, []string{"maybe"}, "none of the choices"},
+		"two of one choice":     {2, []string{"dev", "prod"}, "takes one answer"},
+		"no choice":             {2, []string{"test"}, "none of the choices"},
+		"a part of an integer":  {3, []string{"1.5"}, "integer"},
+		"not a number":          {4, []string{"NaN"}, "number"},
+		"an infinite number":    {4, []string{"Inf"}, "number"},
+		"two numbers":           {4, []string{"1", "2"}, "takes one answer"},
+		"two texts":             {5, []string{"a", "b"}, "takes one answer"},
+	} {
+		answers := slices.Clone(good)
+		answers[c.field] = c.given
+		out, err := b.t.Command(&agents.Answer{QuestionID: "0", Answers: answers})
+		if protocol.CodeOf(err) != protocol.CodeInvalidRequest || !strings.Contains(err.Error(), c.says) || len(out.Frames) > 0 {
+			t.Errorf("%s gives %v and %s, want invalid_request with %q", name, err, out.Frames, c.says)
+		}
+	}
+	want(t, b.give(&agents.Answer{QuestionID: "0", Answers: good}), `"content":{"a":["x","y"],"b":true,"e":"dev","i":-3,"n":1.5e1,"t":"text"}`)
 }
 
 func TestSection6Elicitation(t *testing.T) {
