@@ -243,6 +243,7 @@ func (s *Session) linkEnded(l *link) {
 	close(l.courier)
 	if s.link == l {
 		s.link = nil
+		s.forgetTerminal()
 	}
 	if !l.closing {
 		s.closeConn(l) // reaps what the agent left behind

@@ -33,7 +33,8 @@ type Session struct {
 	queue   []queuedPrompt
 	held    *queuedPrompt   // its turn is open, but it has not reached the agent
 	link    *link           // the agent's connection, nil without one
-	screen  agents.Terminal // the newest terminal of the agent, also after its end; nil without one
+	screen  agents.Terminal // the newest terminal of the agent, also for some time after its end; nil without one
+	past    string          // the run of a terminal that was forgotten
 	ending  *ending         // the session is being ended
 	rowOpen bool            // the store's row says that the session is not at rest
 	leaving bool            // run shall end once the link is gone
@@ -91,6 +92,7 @@ func (s *Session) run() {
 		}
 	}
 	s.tasks.Wait()
+	s.screen = nil // a timer may hold the session for some time
 }
 
 // change lets f add to what is committed next.

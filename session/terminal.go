@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"time"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
@@ -70,6 +71,9 @@ func (s *Session) terminal(r TerminalRequest, first bool) (agents.Terminal, *lin
 		return nil, nil, draining()
 	case s.link != nil && s.link.conn == nil:
 		return nil, s.link, nil
+	case s.screen == nil && r.Run != "" && r.Run == s.past && !over:
+		return nil, nil, protocol.Errorf(protocol.CodeAgentNotRunning,
+			"the program on this terminal has ended, and its output is no longer kept; attach anew to start it again")
 	case s.link == nil && r.Start && first && !over:
 		s.open()
 		return nil, s.link, nil
@@ -81,6 +85,26 @@ func (s *Session) terminal(r TerminalRequest, first bool) (agents.Terminal, *lin
 		return nil, nil, protocol.Errorf(protocol.CodeAgentNotRunning,
 			"the program on this terminal does not run; attach with a credential that has the scope prompt to start it")
 	}
+}
+
+// terminalKept is how long a terminal is kept after its program's end, for
+// clients that come back: it takes a megabyte and more.
+const terminalKept = 5 * time.Minute
+
+// forgetTerminal forgets the terminal of a program that has just ended, some
+// minutes later. Who reads it then reads on.
+func (s *Session) forgetTerminal() {
+	if s.screen == nil {
+		return
+	}
+	run := s.screen.Run()
+	time.AfterFunc(terminalKept, func() {
+		s.inbox.put(func() {
+			if s.screen != nil && s.screen.Run() == run {
+				s.screen, s.past = nil, run
+			}
+		})
+	})
 }
 
 // noteTerminal keeps the terminal of a connection, if it has one.

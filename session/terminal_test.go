@@ -286,6 +286,64 @@ func TestTerminalOfAProgramThatEnds(t *testing.T) {
 	})
 }
 
+// What a program has written is kept for some minutes after its end: then it
+// is forgotten, but not by who reads it just then.
+func TestTerminalIsForgotten(t *testing.T) {
+	onStage(t, func(b *theater) {
+		live, p := b.open()
+		p.Say("last words")
+		time.Sleep(time.Hour) // it runs
+		back := TerminalRequest{Run: live.Run(), Start: true}
+		refused := func(what string, r TerminalRequest, words string) {
+			b.t.Helper()
+			if _, err := b.s.Terminal(b.t.Context(), r); protocol.CodeOf(err) != protocol.CodeAgentNotRunning || !strings.Contains(fmt.Sprint(err), words) {
+				b.t.Errorf("%s: %v", what, err)
+			}
+		}
+		end := func(p *terminaltest.Program) {
+			p.End(0)
+			synctest.Wait()
+			time.Sleep(terminalKept - 1)
+		}
+		end(p)
+		again, err := b.s.Terminal(b.t.Context(), back)
+		if err != nil || again.Run() != live.Run() {
+			b.t.Fatalf("before it is forgotten: %v", err)
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		refused("back", back, "has ended")
+		refused("a reader", TerminalRequest{}, "does not run")
+		if b.s.screen != nil {
+			b.t.Error("the terminal is still there")
+		}
+		w := &watcher{t: b.t, live: again}
+		if w.read(); w.seen.String() != "last words" || w.exit == nil {
+			b.t.Errorf("who was there reads %q, %+v", w.seen.String(), w.exit)
+		}
+
+		// The next run is not forgotten with the one before.
+		second, p := b.open()
+		end(p)
+		third, p := b.open()
+		time.Sleep(time.Hour)
+		if again, err = b.s.Terminal(b.t.Context(), TerminalRequest{Run: second.Run()}); err != nil || again.Run() != third.Run() {
+			b.t.Errorf("a run that is gone, while another one runs: %v", err)
+		}
+		frame := protocol.ClientFrame{ID: "c1", Command: &protocol.SessionEnd{}}
+		if r, err := b.s.Do(b.t.Context(), frame, ada); err != nil || !r.OK {
+			b.t.Fatalf("end: %+v, %v", r, err)
+		}
+		end(p)
+		if _, err := b.s.Terminal(b.t.Context(), TerminalRequest{Run: third.Run()}); err != nil {
+			b.t.Errorf("an ended session's last screen: %v", err)
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		refused("an ended session", TerminalRequest{Run: third.Run(), Start: true}, "the session has ended")
+	})
+}
+
 // A reader that does not read holds up neither the program nor the others, and
 // learns what it has missed.
 func TestTerminalReaderThatDoesNotRead(t *testing.T) {

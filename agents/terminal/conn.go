@@ -87,6 +87,8 @@ func (c *Conn) read() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.exit = &exit
+	c.ring.trim()
+	c.screen.freeze()
 	c.tellLocked()
 }
 

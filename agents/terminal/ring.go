@@ -28,11 +28,26 @@ func (r *ring) write(p []byte) {
 	}
 }
 
-// grow makes the buffer at least n bytes long.
+// grow makes the buffer at least n bytes long, with room for no more than size.
 func (r *ring) grow(n int) {
-	if missing := n - len(r.buf); missing > 0 {
-		r.buf = append(r.buf, make([]byte, missing)...)
+	if n > cap(r.buf) {
+		r.reserve(min(r.size, max(n, 2*cap(r.buf))))
 	}
+	r.buf = r.buf[:max(n, len(r.buf))]
+}
+
+// trim gives back what is not used. It is for a program that has ended.
+func (r *ring) trim() {
+	if cap(r.buf) > len(r.buf) {
+		r.reserve(len(r.buf))
+	}
+}
+
+// reserve moves what is kept to a buffer with room for n bytes.
+func (r *ring) reserve(n int) {
+	buf := make([]byte, len(r.buf), n)
+	copy(buf, r.buf)
+	r.buf = buf
 }
 
 // read returns a copy of at most limit bytes after an offset, and the offset

@@ -23,13 +23,21 @@ func TestRing_KeepsTheNewest(t *testing.T) {
 			if r.start() != oldest || at != max(after, oldest) {
 				t.Fatalf("starts at %d and reads from %d, want %d and %d", r.start(), at, oldest, max(after, oldest))
 			}
+			if rapid.IntRange(0, 9).Draw(t, "trim") == 0 {
+				if r.trim(); cap(r.buf) != len(r.buf) {
+					t.Fatalf("%d bytes are held for %d", cap(r.buf), len(r.buf))
+				}
+				if again, p := r.read(after, limit); again != at || !bytes.Equal(p, got) {
+					t.Fatalf("after a trim %q at %d, before %q at %d", p, again, got, at)
+				}
+			}
 			want := all[at:min(int64(len(all)), at+int64(limit))]
 			if !bytes.Equal(got, want) {
 				t.Fatalf("read %q at %d, want %q", got, at, want)
 			}
 		}
-		if len(r.buf) > r.size {
-			t.Fatalf("holds %d bytes, more than %d", len(r.buf), r.size)
+		if cap(r.buf) > r.size {
+			t.Fatalf("holds %d bytes, more than %d", cap(r.buf), r.size)
 		}
 	})
 }

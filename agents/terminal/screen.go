@@ -29,6 +29,8 @@ type screen struct {
 	// answers gathers what the emulator has to say to the program.
 	answers bytes.Buffer
 	failed  bool
+	// last is what is shown for good; nil as long as the program runs.
+	last *protocol.Screen
 }
 
 // newScreen returns an empty screen.
@@ -111,8 +113,18 @@ func (s *screen) guard(f func()) {
 	f()
 }
 
+// freeze keeps what the screen shows and frees the emulator, which may take
+// megabytes. Nothing may be written after it.
+func (s *screen) freeze() {
+	last := s.show()
+	s.last, s.emulator, s.answers = &last, nil, bytes.Buffer{}
+}
+
 // show returns what the screen shows.
 func (s *screen) show() protocol.Screen {
+	if s.last != nil {
+		return *s.last
+	}
 	cols, rows := s.emulator.Size()
 	out := protocol.Screen{Rows: rows, Cols: cols, Lines: []string{}, Title: s.sequences.title, Confidence: confident}
 	if s.failed {

@@ -134,6 +134,20 @@ func TestScreen_TakesKittyNotifications(t *testing.T) {
 	}
 }
 
+func TestScreen_StaysWithoutItsEmulator(t *testing.T) {
+	t.Parallel()
+	s := newScreen(5, 20)
+	feed(s, "\x1b]0;title\x07last\r\nwords\x1b[?25l\x1b]9;note\x07\x1b[?2004h")
+	before := s.show()
+	s.freeze()
+	if after := s.show(); s.emulator != nil || !reflect.DeepEqual(after, before) || after.Lines[1] != "words" {
+		t.Errorf("shows %+v, before %+v", after, before)
+	}
+	if len(s.sequences.notes) != 1 || !s.sequences.pasting {
+		t.Errorf("what it has not told yet is %+v", s.sequences)
+	}
+}
+
 // panicking is an emulator that fails at every write.
 type panicking struct{ emulator }
 
