@@ -60,7 +60,7 @@ func New(o Options) *Agent {
 func (a *Agent) Name() string { return name }
 
 // Capabilities tells what the tests with the pinned CLI show. Info tells those
-// of the CLI that is here, which may be of the other generation.
+// of the CLI that is here, which may be older or of the other generation.
 func (a *Agent) Capabilities() protocol.Capabilities { return local.capabilities() }
 
 // Info tells whether Amp is here, and which. It may run the executable with
@@ -84,8 +84,9 @@ func (a *Agent) Info(ctx context.Context) protocol.AgentInfo {
 		return info
 	}
 	info.Status = "ready"
-	if g := generationOf(info.Version); g == remote {
-		info.Capabilities, info.Message = g.capabilities(), unproven
+	info.Capabilities = capabilitiesOf(info.Version)
+	if generationOf(info.Version) == remote {
+		info.Message = unproven
 	} else if info.Credentials != "found" {
 		info.Message = "no key was found; set AMP_API_KEY for the server, or log in once with: amp login"
 	}
@@ -157,7 +158,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := a.prepare(s)
+	c, err := a.prepare(s, version)
 	if err != nil {
 		return nil, a.cannotPrepare(err)
 	}
@@ -194,7 +195,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 }
 
 // prepare makes the connection with its files and its socket.
-func (a *Agent) prepare(s agents.Start) (_ *conn, err error) {
+func (a *Agent) prepare(s agents.Start, version string) (_ *conn, err error) {
 	delegate := a.o.Delegate
 	if delegate == "" {
 		if delegate, err = os.Executable(); err != nil {
@@ -217,7 +218,7 @@ func (a *Agent) prepare(s agents.Start) (_ *conn, err error) {
 		files.Remove()
 		return nil, err
 	}
-	c.wire = &wire{t: newTranslator(setup{PermissionMode: s.PermissionMode, Thread: s.Resume}), deliver: c.bridge.answer}
+	c.wire = &wire{t: newTranslator(setup{PermissionMode: s.PermissionMode, Thread: s.Resume, TextOnly: textOnly(version)}), deliver: c.bridge.answer}
 	return c, nil
 }
 

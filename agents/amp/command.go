@@ -1,9 +1,6 @@
 package amp
 
 import (
-	"encoding/base64"
-	"slices"
-
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -11,9 +8,9 @@ import (
 // title is the agent's name for people.
 const title = "Amp"
 
-// Command turns a command into frames. It returns invalid_request,
-// permission_closed, mode_not_supported or agent_not_running; then nothing is
-// to be written. An
+// Command turns a command into frames. It returns invalid_request, too_large,
+// capability_missing, permission_closed, mode_not_supported or
+// agent_not_running; then nothing is to be written. An
 // interrupt has no frame: it is a signal, which the connection sends.
 func (t *translator) Command(c agents.Command) (agents.Output, error) {
 	var o output
@@ -50,20 +47,6 @@ type textBlock struct {
 	Text string `json:"text"`
 }
 
-type imageBlock struct {
-	Type   string      `json:"type"`
-	Source imageSource `json:"source"`
-}
-
-type imageSource struct {
-	Type      string `json:"type"`
-	MediaType string `json:"media_type"`
-	Data      string `json:"data"`
-}
-
-// imageTypes are the images that Amp takes (section 3).
-var imageTypes = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
-
 // prompt sends a prompt. One in the middle of a turn goes the same way: it
 // cuts what the model says and what tools do, and the turn goes on with it
 // (section 4).
@@ -73,19 +56,21 @@ func (t *translator) prompt(p *agents.Prompt, o *output) error {
 	}
 	f := userFrame{Type: "user"}
 	f.Message.Role = "user"
-	text := ""
+	text, images := "", 0
 	for _, c := range p.Content {
 		data := c.Bytes
 		if data == nil {
 			data = c.Data
 		}
 		if c.Type == protocol.PartImage && len(data) > 0 {
-			if !slices.Contains(imageTypes, c.Mime) {
-				return protocol.Errorf(protocol.CodeInvalidRequest, "Amp takes PNG, JPEG, GIF and WebP images, not this one; convert it")
+			block, err := t.image(c, data)
+			if err != nil {
+				return err
 			}
-			f.Message.Content = append(f.Message.Content, imageBlock{Type: "image", Source: imageSource{
-				Type: "base64", MediaType: c.Mime, Data: base64.StdEncoding.EncodeToString(data),
-			}})
+			if images++; images > maxImages {
+				return protocol.Errorf(protocol.CodeInvalidRequest, "Amp takes %d images in a prompt; leave some out", maxImages)
+			}
+			f.Message.Content = append(f.Message.Content, block)
 			continue
 		}
 		s, err := agents.PromptText(title, c)

@@ -1,6 +1,7 @@
 package amp
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,10 @@ const (
 // since 1970. A version is 0.0. and such a time.
 const firstRemote = 1_777_897_475
 
+// firstImages is the time of the first version that was found to take images,
+// 24 March 2026; that of 13 March does not. Before, an image ends the process.
+const firstImages = 1_774_310_664
+
 // readVersion takes the version off what --version prints.
 func readVersion(line string) string {
 	version, _, _ := strings.Cut(line, " ")
@@ -32,13 +37,32 @@ func readVersion(line string) string {
 	return version
 }
 
-// generationOf tells a version's generation. One that cannot be read is new.
-func generationOf(version string) generation {
+// builtAt is the time in a version; one that cannot be read is new.
+func builtAt(version string) int64 {
 	built, _, _ := strings.Cut(strings.TrimPrefix(version, "0.0."), "-")
-	if at, err := strconv.ParseInt(built, 10, 64); err == nil && at < firstRemote {
+	at, err := strconv.ParseInt(built, 10, 64)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return at
+}
+
+// generationOf tells a version's generation.
+func generationOf(version string) generation {
+	if builtAt(version) < firstRemote {
 		return local
 	}
 	return remote
+}
+
+// textOnly tells whether a version takes no images.
+func textOnly(version string) bool { return builtAt(version) < firstImages }
+
+// capabilitiesOf says what a version does.
+func capabilitiesOf(version string) protocol.Capabilities {
+	c := generationOf(version).capabilities()
+	c.Images = c.Images && !textOnly(version)
+	return c
 }
 
 // capabilities says what is proven: of the first generation by tests with the

@@ -24,8 +24,22 @@ const newer = "0.0.1790142911-g7618fb"
 // then does as the script says.
 func newerAmp(t *testing.T, script string) *Agent {
 	t.Helper()
+	return versionAmp(t, newer, script)
+}
+
+// selfScript runs the fake CLI.
+func selfScript(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	return fmt.Sprintf("exec %q \"$@\"", self)
+}
+
+// versionAmp is an agent whose CLI says that it has a version.
+func versionAmp(t *testing.T, version, script string) *Agent {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "amp")
-	text := "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '" + newer + " (released 2026-09-22)'; exit; fi\n" + script + "\n"
+	text := "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '" + version + " (released 2026-09-22)'; exit; fi\n" + script + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -36,11 +50,7 @@ func newerAmp(t *testing.T, script string) *Agent {
 // A user of the second generation is told that it is not proven: before a
 // session by Info, and in one by a notice. It speaks the same format.
 func TestSection1NewerGenerationIsMarked(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := newerAmp(t, fmt.Sprintf("exec %q \"$@\"", self))
+	a := newerAmp(t, selfScript(t))
 	info := a.Info(t.Context())
 	if info.Status != "ready" || info.Version != newer || info.Capabilities.Permissions || info.Capabilities.Interrupt || info.Message != unproven || info.Pinned != install.AmpVersion {
 		t.Errorf("info is %+v", info)
@@ -49,6 +59,31 @@ func TestSection1NewerGenerationIsMarked(t *testing.T) {
 	defer finish(t, c)
 	sendTo(t, c, prompt("one"))
 	want(t, ndjson(t, until(t, c, protocol.TypeTurnEnded)), `"code":"unproven_version"`, `"outcome":"completed"`)
+}
+
+// Images exist since 24 March 2026; before, one ends the process. An older CLI
+// does not claim them, and a prompt with one is refused before it is written.
+func TestSection3ImagesOfOlderVersions(t *testing.T) {
+	for version, images := range map[string]bool{
+		"0.0.1770734955-g93e689": false, "0.0.1773432280-gcd86a7": false, "0.0.1774310664-gcb98ac": true, install.AmpVersion: true,
+	} {
+		t.Run(version, func(t *testing.T) {
+			a := versionAmp(t, version, selfScript(t))
+			if info := a.Info(t.Context()); info.Capabilities.Images != images || !info.Capabilities.Permissions || info.Message != "" {
+				t.Errorf("info is %+v", info)
+			}
+			c := openWith(t, a, agents.Start{SessionID: "s1", Directory: t.TempDir()})
+			defer finish(t, c)
+			p := prompt("one")
+			p.Content = append(p.Content, imageOf("image/png", pngOf(t, 1, 1)))
+			err := c.Send(t.Context(), p)
+			if taken := err == nil; taken != images || !taken && protocol.CodeOf(err) != protocol.CodeCapabilityMissing {
+				t.Errorf("a prompt with an image gives %v", err)
+			}
+			sendTo(t, c, prompt("two"))
+			want(t, ndjson(t, until(t, c, protocol.TypeTurnEnded)), `"outcome":"completed"`)
+		})
+	}
 }
 
 // One that does not start is told in a sentence that says what to do.

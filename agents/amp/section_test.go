@@ -1,6 +1,10 @@
 package amp
 
 import (
+	"bytes"
+	"encoding/base64"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -172,20 +176,26 @@ func TestSection4Errors(t *testing.T) {
 // What cannot be sent is refused before a byte goes to the CLI, which one bad
 // line would end.
 func TestSection3Prompts(t *testing.T) {
-	image := func(mime string) agents.Content {
-		return agents.Content{Part: protocol.Part{Type: protocol.PartImage, Mime: mime}, Bytes: []byte{1}}
-	}
+	image := func(mime string) agents.Content { return imageOf(mime, pngOf(t, 1, 1)) }
 	text := agents.Content{Part: protocol.TextPart("what is this?")}
 	for name, c := range map[string]struct {
 		content []agents.Content
 		code    protocol.Code
 		frame   string
 	}{
-		"text":        {[]agents.Content{text}, "", `{"type":"user","message":{"role":"user","content":[{"type":"text","text":"what is this?"}]}}`},
-		"image":       {[]agents.Content{text, image("image/png")}, "", `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AQ=="}}`},
-		"other image": {[]agents.Content{text, image("image/tiff")}, protocol.CodeInvalidRequest, ""},
-		"image alone": {[]agents.Content{image("image/png")}, protocol.CodeInvalidRequest, ""},
-		"nothing":     {nil, protocol.CodeInvalidRequest, ""},
+		"text":            {[]agents.Content{text}, "", `{"type":"user","message":{"role":"user","content":[{"type":"text","text":"what is this?"}]}}`},
+		"image":           {[]agents.Content{text, image("image/png")}, "", `{"type":"image","source":{"type":"base64","media_type":"image/png","data":"` + base64.StdEncoding.EncodeToString(pngOf(t, 1, 1)) + `"}}`},
+		"other image":     {[]agents.Content{text, image("image/tiff")}, protocol.CodeInvalidRequest, ""},
+		"image alone":     {[]agents.Content{image("image/png")}, protocol.CodeInvalidRequest, ""},
+		"four images":     {[]agents.Content{text, image("image/png"), image("image/png"), image("image/png"), image("image/png")}, "", `"what is this?"`},
+		"five images":     {[]agents.Content{text, image("image/png"), image("image/png"), image("image/png"), image("image/png"), image("image/png")}, protocol.CodeInvalidRequest, ""},
+		"no image":        {[]agents.Content{text, imageOf("image/png", []byte("text"))}, protocol.CodeInvalidRequest, ""},
+		"wrong type":      {[]agents.Content{text, image("image/jpeg")}, protocol.CodeInvalidRequest, ""},
+		"too many pixels": {[]agents.Content{text, imageOf("image/png", pngOf(t, 8001, 1))}, protocol.CodeInvalidRequest, ""},
+		"many pixels":     {[]agents.Content{text, imageOf("image/png", pngOf(t, 8000, 1))}, "", `"what is this?"`},
+		"too many bytes":  {[]agents.Content{text, imageOf("image/png", append(pngOf(t, 1, 1), make([]byte, maxImage)...))}, protocol.CodeTooLarge, ""},
+		"WebP":            {[]agents.Content{text, imageOf("image/webp", []byte("RIFF\x1a\x00\x00\x00WEBPVP8 "))}, "", `"media_type":"image/webp"`},
+		"nothing":         {nil, protocol.CodeInvalidRequest, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := newTranslator(setup{}).Command(&agents.Prompt{PromptID: "m1", Content: c.content})
@@ -197,6 +207,19 @@ func TestSection3Prompts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// imageOf is an image of a prompt.
+func imageOf(mime string, content []byte) agents.Content {
+	return agents.Content{Part: protocol.Part{Type: protocol.PartImage, Mime: mime}, Bytes: content}
+}
+
+// pngOf makes a PNG image.
+func pngOf(t *testing.T, width, height int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	must(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, width, height))))
+	return b.Bytes()
 }
 
 func TestConfigure(t *testing.T) {

@@ -21,6 +21,8 @@ type setup struct {
 	PermissionMode string
 	// Thread is the thread to go on with; empty for a new one.
 	Thread string
+	// TextOnly tells of a CLI that takes no images.
+	TextOnly bool
 }
 
 // translator is the pure half of the agent: the state of one thread over all
