@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aymanbagabas/go-udiff"
-
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -19,52 +17,6 @@ var lineEnds = strings.NewReplacer("\r\n", "⏎", "\n", "⏎", "\t", " ")
 // because they part commands.
 func OneLine(s string) string {
 	return protocol.EscapeTitle(lineEnds.Replace(strings.TrimSpace(s)), maxTitle)
-}
-
-// maxDiffBytes bounds the files of which a diff is made.
-const maxDiffBytes = 4 << 20
-
-// DiffPart makes the part that shows what becomes of a file. Action is create
-// or update. Beyond 4 MiB the part has no diff and is marked as truncated.
-func DiffPart(path, action, before, after string) protocol.Part {
-	p := protocol.Part{Type: protocol.PartDiff, Path: path, Action: action}
-	if len(before) > maxDiffBytes || len(after) > maxDiffBytes {
-		p.Truncated = true
-		return p
-	}
-	from := path
-	if action == "create" {
-		from = "/dev/null"
-	}
-	return withUnified(p, udiff.Unified(from, path, before, after))
-}
-
-// UnifiedPart makes the part of a diff that an agent made: hunks as they
-// stand in a unified diff, without the two lines before them.
-func UnifiedPart(path, action, hunks string) protocol.Part {
-	if hunks != "" && !strings.HasSuffix(hunks, "\n") {
-		hunks += "\n"
-	}
-	p := protocol.Part{Type: protocol.PartDiff, Path: path, Action: action}
-	return withUnified(p, "--- "+path+"\n+++ "+path+"\n"+hunks)
-}
-
-// withUnified sets a diff and counts its lines. The two header lines look like
-// changes and are not.
-func withUnified(p protocol.Part, unified string) protocol.Part {
-	p.Unified = unified
-	header := 2
-	for line := range strings.Lines(unified) {
-		switch {
-		case header > 0:
-			header--
-		case line[0] == '+':
-			p.Added++
-		case line[0] == '-':
-			p.Removed++
-		}
-	}
-	return p
 }
 
 // PromptText is a part of a prompt as text, for agents whose prompts are texts

@@ -103,3 +103,15 @@ type MCPServer struct {
 	URL     string            `json:"url,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 }
+
+// Transport is the type that is meant: Type, or what its absence stands for.
+func (s MCPServer) Transport() string {
+	switch {
+	case s.Type != "":
+		return s.Type
+	case s.Command != "":
+		return "stdio"
+	default:
+		return "http"
+	}
+}

@@ -32,7 +32,7 @@ func nativeServers(servers map[string]protocol.MCPServer) []nativeServer {
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		s := servers[name]
 		n := nativeServer{Name: name}
-		if kind := serverType(s); kind == "stdio" {
+		if kind := s.Transport(); kind == "stdio" {
 			args, env := append([]string{}, s.Args...), pairs(s.Env)
 			n.Command, n.Args, n.Env = s.Command, &args, &env
 		} else {
@@ -52,23 +52,11 @@ func pairs(values map[string]string) []pair {
 	return list
 }
 
-// serverType is the type that is meant if none is given.
-func serverType(s protocol.MCPServer) string {
-	switch {
-	case s.Type != "":
-		return s.Type
-	case s.Command != "":
-		return "stdio"
-	default:
-		return "http"
-	}
-}
-
 // missingTransport is a type of the session's servers that the agent does not
 // take; every agent takes stdio.
 func (t *translator) missingTransport() string {
 	for _, s := range t.setup.MCP {
-		switch kind := serverType(s); {
+		switch kind := s.Transport(); {
 		case kind == "http" && !t.agent.Capabilities.MCP.HTTP, kind == "sse" && !t.agent.Capabilities.MCP.SSE:
 			return kind
 		}
@@ -79,7 +67,7 @@ func (t *translator) missingTransport() string {
 // checkServers refuses servers that no agent could use.
 func checkServers(servers map[string]protocol.MCPServer) error {
 	for name, s := range servers {
-		kind := serverType(s)
+		kind := s.Transport()
 		switch {
 		case name == "":
 			return protocol.Errorf(protocol.CodeInvalidRequest, "an MCP server needs a name")

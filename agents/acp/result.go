@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -110,7 +111,7 @@ func (c *toolCall) diffPart(n toolContent) protocol.Part {
 	case before == "":
 		action = "create"
 	}
-	return diffPart(path, action, before, n.NewText)
+	return agents.DiffPart(path, action, before, n.NewText)
 }
 
 // commandPart shows a command with its output.

@@ -2,6 +2,8 @@ package amp
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/towline-dev/towline/agents"
@@ -24,7 +26,7 @@ func (t *translator) toolResult(b nativeBlock, o *output) {
 	if c == nil {
 		return // completed before, or of a turn that has ended
 	}
-	for _, id := range sortedKeys(t.asks) {
+	for _, id := range slices.Sorted(maps.Keys(t.asks)) {
 		if t.asks[id].tool.CallID == b.ToolUseID {
 			t.withdraw(id, o)
 		}

@@ -2,6 +2,7 @@ package amp
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ var toolKinds = map[string]protocol.ToolKind{
 // harmless are the tools that are never asked for.
 func harmless() []string {
 	var names []string
-	for _, name := range sortedKeys(toolKinds) {
+	for _, name := range slices.Sorted(maps.Keys(toolKinds)) {
 		if agents.OnlyReads(toolKinds[name]) {
 			names = append(names, name)
 		}
@@ -117,7 +118,7 @@ func (t *translator) startTool(parent string, b nativeBlock, o *output) {
 	}}
 	t.tools[b.ID] = c
 	o.start(c.item)
-	for _, id := range sortedKeys(t.asks) {
+	for _, id := range slices.Sorted(maps.Keys(t.asks)) {
 		if a := t.asks[id]; a.parked && a.tool.CallID == b.ID {
 			t.requestPermission(a, o)
 		}

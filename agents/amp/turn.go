@@ -3,6 +3,7 @@ package amp
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -55,21 +56,12 @@ func (t *translator) endTurn(outcome protocol.Outcome, failure *protocol.Failure
 
 // closeTools completes the calls that are open and withdraws their asks.
 func (t *translator) closeTools(status protocol.ItemStatus, o *output) {
-	for _, id := range sortedKeys(t.tools) {
+	for _, id := range slices.Sorted(maps.Keys(t.tools)) {
 		t.completeTool(id, status, nil, o)
 	}
-	for _, id := range sortedKeys(t.asks) {
+	for _, id := range slices.Sorted(maps.Keys(t.asks)) {
 		t.withdraw(id, o)
 	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // result is the last word of a process: at the end of its input, or because of

@@ -110,32 +110,20 @@ func checkServers(servers map[string]protocol.MCPServer) error {
 		switch {
 		case !serverName.MatchString(name):
 			return protocol.Errorf(protocol.CodeInvalidRequest, "the name of an MCP server must be 1 to 64 letters, digits, dashes or underscores")
-		case serverType(s) == "stdio" && s.Command == "", serverType(s) != "stdio" && s.URL == "":
+		case s.Transport() == "stdio" && s.Command == "", s.Transport() != "stdio" && s.URL == "":
 			return protocol.Errorf(protocol.CodeInvalidRequest, "the MCP server %s needs a command, or a url", name)
-		case !slices.Contains([]string{"stdio", "http", "sse"}, serverType(s)):
+		case !slices.Contains([]string{"stdio", "http", "sse"}, s.Transport()):
 			return protocol.Errorf(protocol.CodeInvalidRequest, "the MCP server %s has an unknown type; take stdio, http or sse", name)
 		}
 	}
 	return nil
 }
 
-// serverType is the type that is meant if none is given.
-func serverType(s protocol.MCPServer) string {
-	switch {
-	case s.Type != "":
-		return s.Type
-	case s.Command != "":
-		return "stdio"
-	default:
-		return "http"
-	}
-}
-
 // mcpConfig writes the servers as the CLI reads them.
 func mcpConfig(servers map[string]protocol.MCPServer) string {
 	config := map[string]protocol.MCPServer{}
 	for name, s := range servers {
-		s.Type = serverType(s)
+		s.Type = s.Transport()
 		config[name] = s
 	}
 	return string(encode(map[string]any{"mcpServers": config}))

@@ -4,8 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/aymanbagabas/go-udiff"
-
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -29,9 +28,9 @@ func editDiff(d resultDetail) (protocol.Part, bool) {
 		return protocol.Part{}, false
 	case d.FilePath != "" && (d.Type == "create" || d.Type == "update") && d.Content.isSet:
 		if d.OriginalFile == nil {
-			return diffPart(d.FilePath, "create", "", d.Content.text), true
+			return agents.DiffPart(d.FilePath, "create", "", d.Content.text), true
 		}
-		return diffPart(d.FilePath, "update", *d.OriginalFile, d.Content.text), true
+		return agents.DiffPart(d.FilePath, "update", *d.OriginalFile, d.Content.text), true
 	case d.FilePath != "" && d.OldString != nil:
 		return replaceDiff(d.FilePath, d.OriginalFile, []replacement{{Old: *d.OldString, New: d.NewString, All: d.ReplaceAll}}), true
 	case d.FilePath != "" && len(d.Edits) > 0:
@@ -41,7 +40,7 @@ func editDiff(d resultDetail) (protocol.Part, bool) {
 		if d.OldSource != nil {
 			before = *d.OldSource
 		}
-		return diffPart(d.NotebookPath, "update", before, *d.NewSource), true
+		return agents.DiffPart(d.NotebookPath, "update", before, *d.NewSource), true
 	default:
 		return protocol.Part{}, false
 	}
@@ -52,7 +51,7 @@ func editDiff(d resultDetail) (protocol.Part, bool) {
 func replaceDiff(path string, original *string, edits []replacement) protocol.Part {
 	if original != nil {
 		if after, ok := replaceAll(*original, edits); ok {
-			return diffPart(path, "update", *original, after)
+			return agents.DiffPart(path, "update", *original, after)
 		}
 	}
 	var before, after strings.Builder
@@ -60,7 +59,7 @@ func replaceDiff(path string, original *string, edits []replacement) protocol.Pa
 		before.WriteString(e.Old)
 		after.WriteString(e.New)
 	}
-	return diffPart(path, "update", before.String(), after.String())
+	return agents.DiffPart(path, "update", before.String(), after.String())
 }
 
 // replaceAll applies the replacements one after the other.
@@ -81,41 +80,6 @@ func replaceAll(text string, edits []replacement) (string, bool) {
 	return text, true
 }
 
-// diffPart makes the part that shows what becomes of a file.
-func diffPart(path, action, before, after string) protocol.Part {
-	p := protocol.Part{Type: protocol.PartDiff, Path: path, Action: action}
-	if len(before) > maxDiffBytes || len(after) > maxDiffBytes {
-		p.Truncated = true
-		return p
-	}
-	from := path
-	if action == "create" {
-		from = "/dev/null"
-	}
-	p.Unified = udiff.Unified(from, path, before, after)
-	p.Added, p.Removed = countLines(p.Unified)
-	return p
-}
-
-// countLines counts what a unified diff adds and removes. The two header
-// lines look like changes and are not.
-func countLines(unified string) (added, removed int) {
-	header := 2
-	for line := range strings.Lines(unified) {
-		if header > 0 {
-			header--
-			continue
-		}
-		switch line[0] {
-		case '+':
-			added++
-		case '-':
-			removed++
-		}
-	}
-	return added, removed
-}
-
 // previewDiff shows what an edit would do, for a permission: the ask itself
 // carries no diff (section 7, edits), so it is made of the input alone.
 func previewDiff(tool string, input json.RawMessage) *protocol.Part {
@@ -134,13 +98,13 @@ func previewDiff(tool string, input json.RawMessage) *protocol.Part {
 	switch {
 	case tool == "Write" && in.Content != nil:
 		// Whether the file exists is not known here: all of it is new.
-		p = diffPart(in.FilePath, "update", "", *in.Content)
+		p = agents.DiffPart(in.FilePath, "update", "", *in.Content)
 	case tool == "Edit":
 		p = replaceDiff(in.FilePath, nil, []replacement{in.replacement})
 	case tool == "MultiEdit":
 		p = replaceDiff(in.FilePath, nil, in.Edits)
 	case tool == "NotebookEdit" && in.NewSource != nil:
-		p = diffPart(in.Notebook, "update", "", *in.NewSource)
+		p = agents.DiffPart(in.Notebook, "update", "", *in.NewSource)
 	default:
 		return nil
 	}

@@ -107,7 +107,7 @@ func (t *translator) askPermission(id string, a toolAsk, o *output) {
 	o.emit(&protocol.PermissionRequested{Permission: protocol.Permission{
 		PermissionID: id,
 		ItemID:       t.itemOf(a.ToolUseID),
-		Kind:         permissionKind(tool.Kind),
+		Kind:         agents.PermissionKind(tool.Kind),
 		Title:        tool.Title,
 		Description:  describeAsk(a),
 		Tool:         tool,
@@ -137,21 +137,6 @@ func describeAsk(a toolAsk) string {
 		lines = append(lines, "It touches "+a.Blocked+".")
 	}
 	return strings.Join(lines, "\n")
-}
-
-func permissionKind(kind protocol.ToolKind) protocol.PermissionKind {
-	switch kind {
-	case protocol.ToolExecute:
-		return protocol.PermitCommand
-	case protocol.ToolEdit, protocol.ToolDelete, protocol.ToolMove:
-		return protocol.PermitEdit
-	case protocol.ToolFetch:
-		return protocol.PermitFetch
-	case protocol.ToolMCP:
-		return protocol.PermitMCP
-	default:
-		return protocol.PermitOther
-	}
 }
 
 // suggestion is one permission update that the CLI proposes.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -86,27 +87,7 @@ func (c fileChange) part() protocol.Part {
 			p.Unified = "--- " + c.Path + "\n+++ " + p.Path + "\n" + hunks + "\n"
 		}
 	}
-	p.Added, p.Removed = countLines(p.Unified)
-	return p
-}
-
-// countLines counts what a unified diff adds and removes. The two header
-// lines look like changes and are not.
-func countLines(unified string) (added, removed int) {
-	header := 2
-	for line := range strings.Lines(unified) {
-		if header > 0 {
-			header--
-			continue
-		}
-		switch line[0] {
-		case '+':
-			added++
-		case '-':
-			removed++
-		}
-	}
-	return added, removed
+	return agents.WithUnified(p, p.Unified)
 }
 
 // preview is the one diff that a permission shows: of all files together.

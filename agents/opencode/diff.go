@@ -7,6 +7,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -44,8 +45,7 @@ func newDiff(path, action, unified string) protocol.Part {
 	if d.Path == "" {
 		d.Path = diffPath(d.Unified)
 	}
-	d.Added, d.Removed = countLines(d.Unified)
-	return d
+	return agents.WithUnified(d, d.Unified)
 }
 
 // plainDiff drops the lines before the first file header ("Index:" and a
@@ -65,23 +65,6 @@ func diffPath(unified string) string {
 		}
 	}
 	return ""
-}
-
-// countLines counts what a unified diff adds and removes. The two header lines
-// look like changes and are not.
-func countLines(unified string) (added, removed int) {
-	header := 2
-	for line := range strings.Lines(unified) {
-		switch {
-		case header > 0:
-			header--
-		case line[0] == '+':
-			added++
-		case line[0] == '-':
-			removed++
-		}
-	}
-	return added, removed
 }
 
 // turnDiffs is what a prompt's message says that its turn changed on the disk,

@@ -2,6 +2,7 @@ package pi
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strings"
 
@@ -95,7 +96,7 @@ func (t *translator) prompt(p *agents.Prompt, o *output) error {
 func (t *translator) interrupt(o *output) {
 	t.turn.interrupting = t.turn.open || len(t.prompts) > 0
 	t.ask(request{command: "abort"}, map[string]any{"type": "abort"}, o)
-	for _, id := range sortedKeys(t.asks) {
+	for _, id := range slices.Sorted(maps.Keys(t.asks)) {
 		o.send(cancelled(id))
 		delete(t.asks, id)
 	}

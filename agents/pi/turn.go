@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -134,10 +135,10 @@ func (t *translator) settled(streaming bool, o *output) {
 
 // endTurn reports the end.
 func (t *translator) endTurn(o *output) {
-	for _, id := range sortedKeys(t.tools) {
+	for _, id := range slices.Sorted(maps.Keys(t.tools)) {
 		t.completeTool(id, protocol.ItemInterrupted, nil, o)
 	}
-	for _, id := range sortedKeys(t.asks) {
+	for _, id := range slices.Sorted(maps.Keys(t.asks)) {
 		o.send(cancelled(id)) // the session closes it with the turn
 		if t.asks[id].tool != nil {
 			o.withdrawPermission(id)
@@ -210,15 +211,6 @@ func failure(message string) *protocol.Failure {
 		f.Code = codeAuth
 	}
 	return f
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // retryStart tells that Pi will ask the model again.
