@@ -27,7 +27,7 @@ func doctorCommand(t *testing.T, args ...string) (cmd *exec.Cmd, temp string) {
 		t.Fatal(err)
 	}
 	cmd = exec.CommandContext(t.Context(), filepath.Join(home, "bin", "towline"), append([]string{"agents", "doctor"}, args...)...)
-	cmd.Env = []string{"HOME=" + home, "TMPDIR=" + temp, "PATH=" + os.Getenv("PATH"), "TOWLINE_NO_INSTALL=true"}
+	cmd.Env = []string{"HOME=" + home, "TMPDIR=" + temp, "PATH=" + os.Getenv("PATH"), "TOWLINE_NO_INSTALL=true", raceVariable + "=" + raceOptions}
 	return cmd, temp
 }
 

@@ -43,7 +43,7 @@ func TestRunRealAgents(t *testing.T) {
 				agenttest.Play(agenttest.Say("That was it.")))
 			cmd := exec.Command(filepath.Join(homeFolder(t), "bin", "towline"), "run", name, "Do as scripted. "+script.Marker())
 			cmd.Dir = home.Dir
-			cmd.Env = append(home.Env(), "TOWLINE_STATE_DIR="+t.TempDir(), "TOWLINE_NO_INSTALL=true", "TOWLINE_AGENT="+name+"="+path)
+			cmd.Env = append(home.Env(), "TOWLINE_STATE_DIR="+t.TempDir(), "TOWLINE_NO_INSTALL=true", "TOWLINE_AGENT="+name+"="+path, raceVariable+"="+raceOptions)
 			s := show(t, cmd, realRunTime)
 			s.expect("? [y/n")
 			s.press("y\n")

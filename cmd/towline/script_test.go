@@ -45,6 +45,7 @@ func setUpScript(e *testscript.Env) error {
 	e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("TOWLINE_NO_INSTALL", "true")
+	e.Setenv(raceVariable, raceOptions)
 	e.Values[runningKey{}] = new(*exec.Cmd)
 	return os.Symlink(self, filepath.Join(bin, "towline"))
 }

@@ -27,6 +27,7 @@ func onScreen(t *testing.T, home string, args ...string) *screen {
 	cmd.Dir = home
 	cmd.Env = []string{
 		"HOME=" + home, "TERM=xterm", "PATH=" + os.Getenv("PATH"), "EDITOR=true", "TOWLINE_STATE_DIR=" + filepath.Join(home, ".state"),
+		raceVariable + "=" + raceOptions,
 	}
 	return show(t, cmd, 20*time.Second)
 }
@@ -136,7 +137,7 @@ func TestAttachedTerminalComesBackAfterAKill(t *testing.T) {
 	towline := func(args ...string) {
 		t.Helper()
 		cmd := exec.Command(filepath.Join(home, "bin", "towline"), args...)
-		cmd.Env = []string{"TOWLINE_STATE_DIR=" + filepath.Join(home, ".state")}
+		cmd.Env = []string{"TOWLINE_STATE_DIR=" + filepath.Join(home, ".state"), raceVariable + "=" + raceOptions}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
