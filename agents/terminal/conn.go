@@ -48,6 +48,10 @@ type Conn struct {
 	pressed time.Time
 	// line is what was typed last and not entered.
 	line line
+	// lines is how many lines the newest prompt has; left tells that it was typed
+	// and not entered.
+	lines int
+	left  bool
 	// deaf tells that the program did not read what was typed last, in time.
 	deaf bool
 	// told is the text of the newest item, trust its confidence, and items

@@ -18,7 +18,9 @@ import (
 func play(t *testing.T, o terminal.Options) (agents.Conn, *terminaltest.Program) {
 	t.Helper()
 	program := terminaltest.New(24, 80)
-	o.Command = []string{"/bin/sh"}
+	if o.Command == nil {
+		o.Command = []string{"/bin/sh"}
+	}
 	o.Start = func(agents.ProcessOptions, int, int) (terminal.Program, error) { return program, nil }
 	conn, err := terminal.New(o).Open(t.Context(), agents.Start{SessionID: "s", Directory: "/"})
 	if err != nil {

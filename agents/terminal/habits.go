@@ -11,6 +11,10 @@ type habits struct {
 	pass []string
 	// interrupt are the keys that stop what it does; empty means Ctrl-C.
 	interrupt string
+	// erase is the key that erases a line which was typed and not entered, and at
+	// its begin the break before it. Empty means that interrupt does, or that
+	// no such key is known.
+	erase string
 }
 
 // known is all that this package knows of programs. That Esc stops the agents'
@@ -22,9 +26,9 @@ var known = map[string]habits{
 			"ANTHROPIC_*", "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
 			"CLAUDE_CODE_TMPDIR", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_AUTOUPDATER", "IS_SANDBOX",
 		},
-		interrupt: escape,
+		interrupt: escape, erase: ctrlU,
 	},
-	"codex": {pass: []string{"OPENAI_*", "CODEX_*"}, interrupt: escape},
+	"codex": {pass: []string{"OPENAI_*", "CODEX_*"}, interrupt: escape, erase: ctrlU},
 	"aider": {pass: []string{
 		"AIDER_*", "ANTHROPIC_*", "OPENAI_*", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "DEEPSEEK_API_KEY",
 	}},

@@ -1,6 +1,7 @@
 package terminal_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,4 +140,65 @@ func TestInterruptIsToldWhenItIsDelivered(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// An Esc leaves what was typed and not entered where it is, so that the next
+// prompt would stand behind it: that is erased, and Esc pressed only if the
+// program works.
+func TestInterruptErasesWhatIsNotEntered(t *testing.T) {
+	dir := t.TempDir()
+	for name, test := range map[string]struct {
+		program string
+		works   bool
+		typed   string
+	}{
+		"at rest":            {"codex", false, "one\rtwo\x15\x15\x15\x15"},
+		"at work":            {"codex", true, "one\rtwo\x1b\x15\x15\x15\x15"},
+		"no key to erase by": {"gemini", false, "one\rtwo\x1b"},
+		"put back":           {"claude", true, "\x1b\x15\x15one\rtwo\x1b\x15\x15\x15\x15"},
+		"a shell":            {"sh", false, "one\rtwo\x03"},
+	} {
+		path := filepath.Join(dir, test.program)
+		if err := os.Symlink("/bin/sh", path); err != nil && !os.IsExist(err) {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				conn, program := play(t, terminal.Options{Command: []string{path}})
+				if test.works {
+					if err := <-sending(t, conn); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(10 * time.Second)
+				program.Typed()
+				if test.program == "claude" {
+					if err := conn.Send(t.Context(), &agents.Interrupt{}); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(3 * time.Second)
+				}
+				ctx, stop := context.WithCancelCause(t.Context())
+				sent := make(chan error, 1)
+				go func() {
+					sent <- conn.Send(ctx, &agents.Prompt{PromptID: "m2", Content: []agents.Content{{Part: protocol.TextPart("one\ntwo")}}})
+				}()
+				time.Sleep(time.Second)
+				stop(protocol.Errorf(protocol.CodeBusy, "interrupted"))
+				if err := <-sent; protocol.CodeOf(err) != protocol.CodeBusy {
+					t.Errorf("the prompt: %v", err)
+				}
+				if err := conn.Send(t.Context(), &agents.Interrupt{}); err != nil {
+					t.Error(err)
+				}
+				if typed := program.Typed(); typed != test.typed {
+					t.Errorf("typed %q, want %q", typed, test.typed)
+				}
+				program.End(0)
+				if err := conn.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

@@ -12,6 +12,7 @@ const (
 	enter    = "\r"
 	ctrlC    = "\x03"
 	escape   = "\x1b"
+	ctrlU    = "\x15"
 	pasteOn  = "\x1b[200~"
 	pasteOff = "\x1b[201~"
 )

@@ -83,3 +83,22 @@ func beforeCursor(s protocol.Screen) string {
 	}
 	return text
 }
+
+// checkLine refuses a prompt that would be typed behind a line that somebody has
+// begun and not entered.
+func (c *Conn) checkLine() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.line.by == "" || !c.line.stands(beforeCursor(c.screen.show())) {
+		return nil
+	}
+	return protocol.Errorf(protocol.CodeBusy,
+		"%s has begun a line on this terminal and not entered it; enter or erase it on the live terminal, and send the prompt again", c.line.by)
+}
+
+// noteLine notes keys that somebody types.
+func (c *Conn) noteLine(by, keys string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.line.typed(by, keys, func() string { return beforeCursor(c.screen.show()) })
+}

@@ -3,6 +3,7 @@ package terminal
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/towline-dev/towline/agents"
@@ -24,6 +25,8 @@ const (
 	probeTime = 500 * time.Millisecond
 	// pressTime is how long an interrupt's key does: a signal is next.
 	pressTime = 500 * time.Millisecond
+	// eraseTime is how long erasing waits for the screen to rest.
+	eraseTime = 500 * time.Millisecond
 )
 
 // Send types a prompt, or presses what interrupts the program. A prompt is refused with busy
@@ -60,6 +63,15 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	if err := c.checkLine(); err != nil {
 		return err
 	}
+	begin := time.Now()
+	if err := c.typeText(ctx, typist, text); err != nil {
+		return err
+	}
+	return c.pressEnter(ctx, typist, begin)
+}
+
+// typeText types a prompt's text.
+func (c *Conn) typeText(ctx context.Context, typist protocol.Actor, text string) error {
 	c.mu.Lock()
 	pasting := c.screen.sequences.pasting
 	c.mu.Unlock()
@@ -67,16 +79,27 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	if err := checkLines(keys, c.process.Input().LongestLine); err != nil {
 		return err
 	}
-	typed := time.Now()
-	if err := c.write(ctx, typeTime, keys); err != nil {
+	c.noteLine(typist.ClientID, keys)
+	c.mu.Lock()
+	c.lines, c.left = 1+strings.Count(text, "\n"), true
+	c.mu.Unlock()
+	err := c.write(ctx, typeTime, keys)
+	if err != nil {
 		c.takeBack(pasting)
+	}
+	return err
+}
+
+// pressEnter enters a text that was typed since a moment, once it has appeared.
+func (c *Conn) pressEnter(ctx context.Context, typist protocol.Actor, since time.Time) error {
+	if err := c.rest(ctx, since, enterRest, enterTime); err != nil {
 		return err
 	}
-	if err := c.rest(ctx, typed, enterRest, enterTime); err != nil {
+	if err := c.mayType(typist); err != nil { // a person has taken over
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.left = false
 		return err
-	}
-	if err := c.mayType(typist); err != nil {
-		return err // a person has taken over
 	}
 	if err := c.write(ctx, typeTime, enter); err != nil {
 		c.discard()
@@ -87,31 +110,9 @@ func (c *Conn) prompt(ctx context.Context, p *agents.Prompt) error {
 	c.tempo.typed = time.Now()
 	c.pressed = c.tempo.typed
 	c.tempo.interrupted = time.Time{}
-	c.line = line{}
+	c.line, c.left = line{}, false
 	c.wakeRecv()
 	return nil
-}
-
-// checkLine refuses a prompt that would be typed behind a line that somebody has
-// begun and not entered.
-func (c *Conn) checkLine() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.line.by == "" {
-		return nil
-	}
-	if c.line.stands(beforeCursor(c.screen.show())) {
-		return protocol.Errorf(protocol.CodeBusy,
-			"%s has begun a line on this terminal and not entered it; enter or erase it on the live terminal, and send the prompt again", c.line.by)
-	}
-	return nil
-}
-
-// noteLine notes what was typed.
-func (c *Conn) noteLine(by, keys string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.line.typed(by, keys, func() string { return beforeCursor(c.screen.show()) })
 }
 
 // takeBack drops what was not read of a text that was typed in part: it was
@@ -136,15 +137,37 @@ func (c *Conn) ready(ctx context.Context) error {
 	return c.rest(ctx, pressed, enterRest, time.Until(pressed.Add(enterTime)))
 }
 
-// interrupt presses what the program takes for it. The turn ends soon after it
-// was asked for, whatever the program does, but not before it was delivered.
+// interrupt presses what the program takes for it. Esc leaves the line where it
+// is that was typed and not entered, and some programs put back there what they
+// were stopped at, so that is erased: the next prompt would stand behind it. The
+// turn ends soon after the interrupt was asked for, whatever the program does,
+// but not before it was delivered.
 func (c *Conn) interrupt() error {
-	asked := time.Now()
-	if err := c.press(habitsOf(c.o.Command[0]).interrupt); err != nil {
-		return err
+	asked, h := time.Now(), habitsOf(c.o.Command[0])
+	c.mu.Lock()
+	working := !c.tempo.typed.IsZero() || !c.left
+	erases := strings.Repeat(h.erase, 2*c.lines) // each line, and the break before it
+	c.mu.Unlock()
+	if working || erases == "" {
+		if err := c.press(h.interrupt); err != nil {
+			return err
+		}
+	}
+	if erases != "" {
+		// Apart from the text, and from Esc: together they would be another key.
+		if err := c.rest(context.Background(), asked, enterRest, eraseTime); err != nil {
+			return err
+		}
+		if err := c.press(erases); err != nil {
+			return err
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.left = false
+	if erases != "" || h.interrupt == ctrlC {
+		c.line = line{}
+	}
 	c.tempo.interrupted = asked
 	c.pressed = time.Now()
 	c.wakeRecv()
