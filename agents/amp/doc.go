@@ -5,7 +5,8 @@
 // file by noun: message.go (whole messages, there are no deltas), tool.go and
 // result.go (calls and what came of them), turn.go (where a turn ends),
 // permission.go (asks). The way of a command: conn.go, command.go, image.go;
-// prompt.go keeps the prompts that Amp has not read yet.
+// prompt.go keeps the prompts that Amp has not read yet. The way of a frame too
+// long to be read: skipped.go.
 //
 // Processes: Amp's process ends at an interrupt and at every error of the
 // model; the thread goes on in a new one (section 4). A connection therefore

@@ -94,6 +94,14 @@ func fakeTurn(text string, args []string, interrupts <-chan os.Signal) (code int
 		_ = cmd.Wait()
 		say(`{"type":"result","subtype":"error_during_execution","is_error":true,"error":"User cancelled (SIGINT/SIGTERM)"}`)
 		return 1, true
+	case "long answer":
+		echo()
+		say(longAnswer + strings.Repeat("x", 9<<20) + stopEnd(`"end_turn"`))
+		return 0, false
+	case "long last word":
+		echo()
+		say(longLastWord + strings.Repeat("x", 9<<20) + `"` + sessionEnd)
+		return 0, true
 	case "whoami":
 		echo()
 		args = []string{"home", os.Getenv("HOME"), "settings are", access(args[slices.Index(args, "--settings-file")+1])}

@@ -94,6 +94,13 @@ func (t *translator) echo(text string, o *output) {
 	}
 }
 
+// begin opens a turn for a message whose prompt was not echoed.
+func (t *translator) begin(o *output) {
+	if !t.turn.open {
+		t.openTurn(t.read(""), o)
+	}
+}
+
 // nextMessage is the id of another message.
 func (t *translator) nextMessage() string {
 	t.number++
@@ -108,9 +115,7 @@ func (t *translator) assistant(frame []byte, o *output) error {
 	if err := json.Unmarshal(frame, &f); err != nil {
 		return errShape
 	}
-	if !t.turn.open {
-		t.openTurn(t.read(""), o) // its prompt was not echoed
-	}
+	t.begin(o)
 	t.save(o)
 	id := t.nextMessage()
 	cut := f.Message.Stop == nil

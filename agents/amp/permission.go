@@ -2,6 +2,8 @@ package amp
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
@@ -96,6 +98,15 @@ func (t *translator) withdraw(id string, o *output) {
 		o.emit(&protocol.PermissionResolved{
 			PermissionID: id, Outcome: protocol.PermissionCancelled, By: protocol.Actor{Kind: "agent"}, Reason: "agent_withdrew",
 		})
+	}
+}
+
+// withdrawAsks closes the asks about a call that has its result.
+func (t *translator) withdrawAsks(call string, o *output) {
+	for _, id := range slices.Sorted(maps.Keys(t.asks)) {
+		if t.asks[id].tool.CallID == call {
+			t.withdraw(id, o)
+		}
 	}
 }
 

@@ -2,8 +2,6 @@ package amp
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/towline-dev/towline/agents"
@@ -26,11 +24,7 @@ func (t *translator) toolResult(b nativeBlock, o *output) {
 	if c == nil {
 		return // completed before, or of a turn that has ended
 	}
-	for _, id := range slices.Sorted(maps.Keys(t.asks)) {
-		if t.asks[id].tool.CallID == b.ToolUseID {
-			t.withdraw(id, o)
-		}
-	}
+	t.withdrawAsks(b.ToolUseID, o)
 	text := resultText(b.Content)
 	var out toolOutput
 	_ = json.Unmarshal([]byte(text), &out) // a plain text has no fields

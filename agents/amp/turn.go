@@ -74,17 +74,23 @@ func (t *translator) result(frame []byte, o *output) error {
 	if err := json.Unmarshal(frame, &f); err != nil {
 		return errShape
 	}
+	t.lastWord(f.IsError, strings.Contains(f.Error, "User cancelled"), readFailure(f.Error), o)
+	return nil
+}
+
+// lastWord ends the turn with its process. The failure counts for an error
+// that nobody has wanted.
+func (t *translator) lastWord(isError, cancelled bool, failure *protocol.Failure, o *output) {
 	t.over = true
 	busy := t.turnWaits()
 	switch {
-	case !f.IsError && !busy:
+	case !isError && !busy:
 		t.dropUnread(o)
-	case !f.IsError && len(t.prompts) == 0:
+	case !isError && len(t.prompts) == 0:
 		t.endTurn(protocol.OutcomeCompleted, nil, o)
-	case !f.IsError, strings.Contains(f.Error, "User cancelled") && busy, t.turn.interrupting && busy:
+	case !isError, cancelled && busy, t.turn.interrupting && busy:
 		t.endLast(protocol.OutcomeInterrupted, nil, o)
 	default:
-		failure := readFailure(f.Error)
 		if failure.Code == codeAuth {
 			o.emit(&protocol.Notice{Level: "warning", Code: "auth_required", Message: "Amp has no valid key; set AMP_API_KEY for the server, or log in once with: amp login"})
 		}
@@ -95,7 +101,6 @@ func (t *translator) result(frame []byte, o *output) error {
 			o.emit(&protocol.ErrorEvent{Code: failure.Code, Message: failure.Message, Retryable: failure.Retryable})
 		}
 	}
-	return nil
 }
 
 // The codes of failed turns.

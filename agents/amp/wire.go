@@ -17,6 +17,11 @@ type wire struct {
 	deliver func(answer)
 }
 
+var (
+	_ agents.Translator = (*wire)(nil)
+	_ agents.Skipper    = (*wire)(nil)
+)
+
 // flushLocked hands the answers over.
 func (w *wire) flushLocked() {
 	for _, a := range w.t.answers {
@@ -34,6 +39,14 @@ func (w *wire) Native(frame []byte) agents.Output {
 	defer w.mu.Unlock()
 	defer w.flushLocked()
 	return w.t.Native(frame)
+}
+
+// Skipped implements agents.Skipper.
+func (w *wire) Skipped(head, tail []byte) agents.Output {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.flushLocked()
+	return w.t.Skipped(head, tail)
 }
 
 // Command implements agents.Translator.
