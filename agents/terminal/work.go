@@ -7,8 +7,8 @@ import "bytes"
 // type gets a turn in between.
 
 const (
-	// pieceWork is the work of one piece, in cells that are written: 3 to 6 ms.
-	pieceWork = 2_500_000
+	// pieceWork is the work of one piece, in cells that are written: some 3 ms.
+	pieceWork = 1_200_000
 	// plainSize is how many bytes of text are taken before the work is looked
 	// at.
 	plainSize = 1 << 10
