@@ -43,7 +43,7 @@ func newAgentsDoctor(t *terminal, c *connection) *cobra.Command {
 			return d.run(ctx, args)
 		},
 	}
-	cmd.Flags().StringArrayVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path, or command, as 'my-agent=my-agent --acp'; repeatable")
+	o.addAgentFlag(cmd.Flags())
 	cmd.Flags().StringVar(&o.AgentsDir, "agents-dir", o.AgentsDir, "folder for installed agents")
 	cmd.Flags().BoolVar(&d.noCheck, "no-check", false, "tell what is found, and drive no agent")
 	return cmd

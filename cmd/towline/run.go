@@ -29,7 +29,7 @@ func newRun(t *terminal) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.StateDir, "state-dir", o.StateDir, "folder for the transcript (default ${XDG_STATE_HOME:-~/.local/state}/towline)")
-	f.StringArrayVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path, or command, as 'my-agent=my-agent --acp'; repeatable")
+	o.addAgentFlag(f)
 	f.StringVar(&o.AgentsDir, "agents-dir", o.AgentsDir, "folder for installed agents")
 	f.BoolVar(&o.NoInstall, "no-install", o.NoInstall, "never install an agent on demand")
 	f.StringVar(&create.Model, "model", "", "the model")

@@ -17,7 +17,7 @@ func newServe(t *terminal) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server",
 		Long: "Run the server until SIGTERM or SIGINT; a second signal ends it at once.\n" +
-			"Each flag can also be given as a variable: --state-dir as TOWLINE_STATE_DIR. A flag wins.",
+			"Each flag can also be given as a variable: --state-dir as TOWLINE_STATE_DIR. A flag wins; --agent adds to TOWLINE_AGENT.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if envErr != nil {

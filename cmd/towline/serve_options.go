@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -49,7 +50,7 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.AllowHost, "allow-host", o.AllowHost, "further Host name to answer to; repeatable")
 	f.StringSliceVar(&o.AllowOrigin, "allow-origin", o.AllowOrigin, "web origin whose pages may connect; repeatable")
 	f.BoolVar(&o.TrustProxy, "trust-proxy", o.TrustProxy, "take clients' addresses from X-Forwarded-For")
-	f.StringArrayVar(&o.Agent, "agent", o.Agent, "an agent's executable, as claude=/path, or the command of one that speaks ACP, as 'gemini=gemini --acp'; repeatable")
+	o.addAgentFlag(f)
 	f.StringVar(&o.AgentsDir, "agents-dir", o.AgentsDir, "folder for installed agents (default: agents in the state folder, with --agent-user "+sharedAgentsDir+")")
 	f.BoolVar(&o.NoInstall, "no-install", o.NoInstall, "never install an agent on demand")
 	f.StringVar(&o.AgentUser, "agent-user", o.AgentUser, "user that agents run as; the server must be root")
@@ -57,6 +58,26 @@ func (o *serveOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.LogLevel, "log-level", o.LogLevel, "trace, debug, info, warn, error or disabled")
 	f.BoolVar(&o.Raw, "raw", o.Raw, "keep native frames of all sessions")
 }
+
+// addAgentFlag adds --agent. What it names comes to what the variable names.
+func (o *serveOptions) addAgentFlag(f *pflag.FlagSet) {
+	f.Var((*agentFlag)(&o.Agent), "agent", "an agent's executable, as claude=/path, or command, as 'my-agent=my-agent --acp' or 'python=terminal:python3 -q'; repeatable")
+}
+
+// agentFlag is a list that each use of a flag adds to.
+type agentFlag []string
+
+// String is empty: a list has no default that would be said.
+func (a *agentFlag) String() string { return "" }
+
+// Set adds an agent.
+func (a *agentFlag) Set(value string) error {
+	*a = append(*a, value)
+	return nil
+}
+
+// Type is how the help calls the value.
+func (a *agentFlag) Type() string { return "NAME=COMMAND" }
 
 // check refuses what this version cannot do, rather than pretend.
 func (o *serveOptions) check() error {
@@ -73,13 +94,19 @@ func (o *serveOptions) check() error {
 	return err
 }
 
-// executables returns the agents' executables by name.
+// agentName is what clients can call an agent.
+var agentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// executables returns the agents' executables by name; of two the later wins.
 func (o *serveOptions) executables() (map[string]string, error) {
 	paths := make(map[string]string, len(o.Agent))
 	for _, a := range o.Agent {
 		name, path, ok := strings.Cut(a, "=")
 		if !ok || name == "" || path == "" {
 			return nil, fmt.Errorf("--agent %q names no executable: write it like claude=/path/to/claude, or my-agent='my-agent --acp'", a)
+		}
+		if !agentName.MatchString(name) {
+			return nil, fmt.Errorf("--agent %q: %q is no name for an agent: write it like my-agent='my-agent --acp', with letters, digits, - _ and .", a, name)
 		}
 		paths[name] = path
 	}
