@@ -16,7 +16,7 @@ func TestFlusherSyncsWithinItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var syncs []time.Duration
 		begin := time.Now()
-		f := newFlusher(func() error { syncs = append(syncs, time.Since(begin)); return nil }, nil)
+		f := newFlusher(drained, func() error { syncs = append(syncs, time.Since(begin)); return nil }, nil)
 		defer f.stop()
 		for range 100 { // a commit each 10 ms, for 1 s
 			f.committed()
@@ -43,7 +43,7 @@ func TestFlusherSyncsWithinItsTime(t *testing.T) {
 func TestFlusherKnowsThatItIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		syncs := 0
-		f := newFlusher(func() error { time.Sleep(200 * time.Millisecond); syncs++; return nil }, nil)
+		f := newFlusher(drained, func() error { time.Sleep(200 * time.Millisecond); syncs++; return nil }, nil)
 		f.committed()
 		time.Sleep(syncAfter + time.Millisecond)
 		synctest.Wait() // the first sync runs
@@ -65,7 +65,7 @@ func TestFlusherKnowsThatItIsLate(t *testing.T) {
 func TestFlusherStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		syncs := 0
-		f := newFlusher(func() error { syncs++; return nil }, nil)
+		f := newFlusher(drained, func() error { syncs++; return nil }, nil)
 		f.stop() // before its first use
 		f.committed()
 		time.Sleep(time.Second)
@@ -182,4 +182,67 @@ func TestCommitSyncs(t *testing.T) {
 			t.Errorf("%s: synced %t, want %t", tc.name, got, tc.want)
 		}
 	}
+}
+
+// drained stands in for a store without a journal.
+func drained() error { return nil }
+
+// A drain that fails is tried again, and its commits stay late until then.
+func TestFlusherDrainsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full, drains, syncs := true, 0, 0
+		f := newFlusher(func() error {
+			drains++
+			if full {
+				return store.ErrFull
+			}
+			return nil
+		}, func() error { syncs++; return nil }, nil)
+		defer f.stop()
+		f.committed()
+		time.Sleep(10 * syncAfter)
+		synctest.Wait()
+		if drains != 10 || syncs != 0 || !f.late() {
+			t.Errorf("%d drains, %d syncs, late %t", drains, syncs, f.late())
+		}
+		full = false
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if drains != 11 || syncs != 1 || f.late() {
+			t.Errorf("with space again: %d drains, %d syncs, late %t", drains, syncs, f.late())
+		}
+	})
+}
+
+// A commit between drain and sync is not in the log that is synced: it has its
+// own.
+func TestFlusherKeepsWhatCameAfterTheDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f *flusher
+		journal, log, synced := 0, 0, 0
+		f = newFlusher(
+			func() error {
+				log, journal = log+journal, 0
+				time.Sleep(time.Millisecond)
+				if log == 1 {
+					journal++
+					f.committed()
+				}
+				return nil
+			},
+			func() error { synced = log; return nil }, nil)
+		defer f.stop()
+		journal++
+		f.committed()
+		time.Sleep(syncAfter + 2*time.Millisecond)
+		synctest.Wait()
+		if synced != 1 {
+			t.Errorf("%d commits are synced, want 1", synced)
+		}
+		time.Sleep(syncAfter)
+		synctest.Wait()
+		if synced != 2 {
+			t.Errorf("%d commits are synced, want 2", synced)
+		}
+	})
 }

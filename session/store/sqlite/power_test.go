@@ -26,6 +26,7 @@ func crash(t testing.TB, path string) (copied string) {
 	for _, suffix := range []string{"", "-wal"} {
 		copyFile(t, path+suffix, copied+suffix, -1)
 	}
+	copyFile(t, journalPath(path), journalPath(copied), -1)
 	return copied
 }
 
