@@ -46,7 +46,7 @@ func head(t *testing.T, s *Store, event []byte) uint64 {
 // A WAL that ends anywhere gives exactly the commits that are whole in it.
 // Around the ends of its frames every length is tried, elsewhere some.
 func TestD04_TruncatedLog(t *testing.T) {
-	const commits, frame = 5, 24 + pageSize
+	const commits, frame = 4, 24 + pageSize
 	path := filepath.Join(t.TempDir(), "towline.db")
 	s := withSession(t, open(t, path))
 	sizes := []int64{fileSize(t, path+"-wal")}

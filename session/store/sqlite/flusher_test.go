@@ -184,32 +184,30 @@ func TestCommitSyncs(t *testing.T) {
 	}
 }
 
-// drained stands in for a store without a journal.
-func drained() error { return nil }
-
 // A drain that fails is tried again, and its commits stay late until then.
 func TestFlusherDrainsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full, drains, syncs := true, 0, 0
+		var space atomic.Bool
+		var drains, syncs atomic.Int64
 		f := newFlusher(func() error {
-			drains++
-			if full {
+			drains.Add(1)
+			if !space.Load() {
 				return store.ErrFull
 			}
 			return nil
-		}, func() error { syncs++; return nil }, nil)
+		}, func() error { syncs.Add(1); return nil }, nil)
 		defer f.stop()
 		f.committed()
 		time.Sleep(10 * syncAfter)
 		synctest.Wait()
-		if drains != 10 || syncs != 0 || !f.late() {
-			t.Errorf("%d drains, %d syncs, late %t", drains, syncs, f.late())
+		if drains.Load() != 10 || syncs.Load() != 0 || !f.late() {
+			t.Errorf("%d drains, %d syncs, late %t", drains.Load(), syncs.Load(), f.late())
 		}
-		full = false
+		space.Store(true)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if drains != 11 || syncs != 1 || f.late() {
-			t.Errorf("with space again: %d drains, %d syncs, late %t", drains, syncs, f.late())
+		if drains.Load() != 11 || syncs.Load() != 1 || f.late() {
+			t.Errorf("with space again: %d drains, %d syncs, late %t", drains.Load(), syncs.Load(), f.late())
 		}
 	})
 }
@@ -218,31 +216,29 @@ func TestFlusherDrainsAgain(t *testing.T) {
 // own.
 func TestFlusherKeepsWhatCameAfterTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var journal, log, synced atomic.Int64
 		var f *flusher
-		journal, log, synced := 0, 0, 0
 		f = newFlusher(
 			func() error {
-				log, journal = log+journal, 0
-				time.Sleep(time.Millisecond)
-				if log == 1 {
-					journal++
+				if log.Add(journal.Swap(0)) == 1 {
+					journal.Add(1)
 					f.committed()
 				}
 				return nil
 			},
-			func() error { synced = log; return nil }, nil)
+			func() error { synced.Store(log.Load()); return nil }, nil)
 		defer f.stop()
-		journal++
+		journal.Add(1)
 		f.committed()
-		time.Sleep(syncAfter + 2*time.Millisecond)
-		synctest.Wait()
-		if synced != 1 {
-			t.Errorf("%d commits are synced, want 1", synced)
-		}
-		time.Sleep(syncAfter)
-		synctest.Wait()
-		if synced != 2 {
-			t.Errorf("%d commits are synced, want 2", synced)
+		for n := range int64(2) {
+			time.Sleep(syncAfter)
+			synctest.Wait()
+			if synced.Load() != n+1 {
+				t.Errorf("%d commits are synced, want %d", synced.Load(), n+1)
+			}
 		}
 	})
 }
+
+// drained stands in for a store without a journal.
+func drained() error { return nil }

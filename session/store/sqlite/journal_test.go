@@ -249,7 +249,11 @@ func nines(t *testing.T, s *Store) uint64 { return head(t, s, benchEvents(9)) }
 func TestReadersJoinTheJournal(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	for range 6 {
+	rounds := 6
+	if testing.Short() {
+		rounds = 1
+	}
+	for range rounds {
 		s := openKept(t)
 		if err := s.Commit(t.Context(), &store.Batch{Create: []store.Session{{ID: "s2", Open: true}}}); err != nil {
 			t.Fatal(err)
