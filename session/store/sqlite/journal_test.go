@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/towline-dev/towline/session/store"
@@ -353,4 +354,37 @@ func reversed(chunks []store.Chunk) []store.Chunk {
 	other := slices.Clone(chunks)
 	slices.Reverse(other)
 	return other
+}
+
+// A commit that finds others late syncs them, also those in the journal.
+func TestLateRowsAreDrained(t *testing.T) {
+	s := openKept(t)
+	fill(t, s, "s1", 1, 2, 1)
+	s.flush.mu.Lock()
+	s.flush.dirty = time.Now().Add(-syncWithin)
+	s.flush.mu.Unlock()
+	fill(t, s, "s1", 3, 1, 1)
+	if got, kept := rowsOf(t, s), len(s.journal.pending()); got != "2" || kept != 1 {
+		t.Errorf("%s rows in the database and %d in the journal, want 2 and 1", got, kept)
+	}
+}
+
+// Neither the batch's bytes nor a reader's are the journal's.
+func TestJournalHasItsOwnBytes(t *testing.T) {
+	s := openKept(t)
+	events := benchEvents(1)
+	err := s.Commit(t.Context(), &store.Batch{Chunks: []store.Chunk{{SessionID: "s1", First: 1, Last: 1, Events: events}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(events)
+	page, err := s.Chunks(t.Context(), "s1", 0, 1<<20, true)
+	if err != nil || len(page) != 1 {
+		t.Fatalf("%d chunks, %v", len(page), err)
+	}
+	clear(page[0].Events)
+	drain(t, s)
+	if got := head(t, s, benchEvents(1)); got != 1 {
+		t.Errorf("head %d", got)
+	}
 }
