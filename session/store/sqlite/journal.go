@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -42,6 +44,8 @@ const (
 // before mu belong to the writer.
 type journal struct {
 	file *os.File
+	// gone tells that there was no file when the store was opened.
+	gone bool
 	// generation is meta's.
 	generation uint64
 	// end is where the next record goes.
@@ -58,6 +62,8 @@ type journal struct {
 // the database if the last run did not. The caller empties it once that is synced.
 func (s *Store) openJournal(ctx context.Context) error {
 	path := journalPath(s.path)
+	_, err := os.Stat(path)
+	s.journal.gone = errors.Is(err, fs.ErrNotExist)
 	if err := prepareFile(path); err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (s *Store) openWriter(ctx context.Context, o Options) error {
 	if o.boot != nil {
 		boot = o.boot
 	}
-	return startRun(ctx, s.conn, boot())
+	return startRun(ctx, s.conn, boot(), s.journal.gone)
 }
 
 func (s *Store) openReaders(ctx context.Context, n int) error {
