@@ -34,18 +34,24 @@ func (s *Store) Chunks(ctx context.Context, sessionID string, after uint64, maxB
 // chunksAfter is Chunks without a look at what is missing before the first
 // chunk. With an error it also returns the good chunks before it.
 func (s *Store) chunksAfter(ctx context.Context, sessionID string, after uint64, maxBytes int, raw bool) ([]store.Chunk, error) {
+	pending := s.journal.pending()
 	rows, err := s.read.chunks.QueryContext(ctx, sessionID, int64(after))
 	if err != nil {
 		return nil, err
 	}
-	return scanChunks(rows, sessionID, maxBytes, raw, func(last, next *store.Chunk) bool {
+	chunks, err := scanChunks(rows, sessionID, maxBytes, raw, func(last, next *store.Chunk) bool {
 		return next.First == last.Last+1
 	})
+	if err != nil {
+		return chunks, err
+	}
+	return appendPending(chunks, pending, sessionID, after, maxBytes, raw)
 }
 
 // ChunksBefore implements store.Store; damage is treated as by Chunks.
 func (s *Store) ChunksBefore(ctx context.Context, sessionID string, before uint64, maxBytes int, raw bool) ([]store.Chunk, error) {
 	before = min(before, 1<<63-1)
+	pending := s.journal.pending()
 	rows, err := s.read.chunksBefore.QueryContext(ctx, sessionID, int64(before))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read events of session %s: %w", sessionID, readError(err))
@@ -53,6 +59,7 @@ func (s *Store) ChunksBefore(ctx context.Context, sessionID string, before uint6
 	chunks, err := scanChunks(rows, sessionID, maxBytes, raw, func(last, next *store.Chunk) bool {
 		return last.First == next.Last+1
 	})
+	chunks = prependPending(chunks, pending, sessionID, before, maxBytes, raw)
 	if err != nil && len(chunks) == 0 {
 		return nil, fmt.Errorf("cannot read events of session %s before %d: %w", sessionID, before, readError(err))
 	}

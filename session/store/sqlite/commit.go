@@ -17,6 +17,7 @@ type writeStatements struct {
 	command, blob, decision, tell        *sql.Stmt
 	small, load, drop                    *sql.Stmt // compact.go
 	compacted, lastBefore, trim, trimmed *sql.Stmt
+	generation                           *sql.Stmt // journal.go
 	all                                  []*sql.Stmt
 	chunk                                chunkInsert
 }
@@ -51,6 +52,7 @@ func (w *writeStatements) prepare(ctx context.Context, c *sql.Conn) error {
 		{&w.compacted, "UPDATE sessions SET compacted = ?2 WHERE id = ?1"},
 		{&w.lastBefore, `SELECT coalesce(max(last_seq), 0) FROM chunks WHERE session_id = ?1 AND first_seq < ?2 AND last_seq < ?2`},
 		{&w.trim, "DELETE FROM chunks WHERE session_id = ?1 AND first_seq <= ?2"},
+		{&w.generation, "UPDATE meta SET value = ?1 WHERE key = 'journal'"},
 		{&w.trimmed, "UPDATE sessions SET trimmed = ?2, head = max(head, ?2), compacted = max(compacted, ?2) WHERE id = ?1"},
 	} {
 		st, err := c.PrepareContext(ctx, p.sql)
@@ -128,6 +130,9 @@ func (s *Store) sync() error {
 	if err := s.failure(); err != nil {
 		return err
 	}
+	if err := s.drain(); err != nil {
+		return err
+	}
 	if err := s.flush.flush(); err != nil {
 		return s.fail(fmt.Errorf("cannot sync: %w", err))
 	}
@@ -154,16 +159,21 @@ func (s *Store) usable() error {
 	return s.failure()
 }
 
-// whole runs f between begin and commit, whatever the store's state.
+// whole runs f between begin and commit, whatever the store's state, after the
+// journal's rows: f finds every commit in the database.
 func (s *Store) whole(ctx context.Context, f func(ctx context.Context) error) error {
 	if _, err := s.write.begin.ExecContext(ctx); err != nil {
 		return s.fault(err)
 	}
-	err := f(ctx)
+	err := s.addRows(ctx)
+	if err == nil {
+		err = f(ctx)
+	}
 	if err == nil {
 		_, err = s.write.commit.ExecContext(ctx)
 	}
 	if err == nil {
+		s.journal.added()
 		return nil
 	}
 	// SQLite has rolled back by itself after some errors; then this one fails
@@ -194,9 +204,9 @@ func (s *Store) lone(b *store.Batch) *store.Chunk {
 	return c
 }
 
-// insertLone adds a chunk to an open session by one statement. That is a
-// transaction by itself, and takes half the time of one between begin and
-// commit.
+// insertLone adds a chunk to an open session: to the journal if it may stay
+// there, else by one statement. That is a transaction by itself, and takes half
+// the time of one between begin and commit.
 func (s *Store) insertLone(t *transaction, c *store.Chunk) error {
 	if err := s.usable(); err != nil {
 		return err
@@ -208,8 +218,17 @@ func (s *Store) insertLone(t *transaction, c *store.Chunk) error {
 	if err := p.move(c); err != nil {
 		return err
 	}
-	if err := t.insert(context.Background(), c); err != nil {
-		return s.fault(err)
+	switch {
+	case !t.durable && s.journal.add(c):
+		t.wrote(c)
+	case s.journal.used:
+		if err := s.transact(func(ctx context.Context) error { return t.insert(ctx, c) }); err != nil {
+			return err
+		}
+	default:
+		if err := t.insert(context.Background(), c); err != nil {
+			return s.fault(err)
+		}
 	}
 	s.places[c.SessionID] = p
 	return nil
@@ -326,9 +345,12 @@ func (t *transaction) chunk(ctx context.Context, c *store.Chunk) error {
 
 // insert adds a chunk's row.
 func (t *transaction) insert(ctx context.Context, c *store.Chunk) error {
-	t.bytes += pageSize + len(c.Events) + len(c.Raw)
+	t.wrote(c)
 	return t.write.chunk.run(ctx, c)
 }
+
+// wrote counts what a chunk's row adds to the WAL.
+func (t *transaction) wrote(c *store.Chunk) { t.bytes += pageSize + len(c.Events) + len(c.Raw) }
 
 // checkChunk refuses what could not be joined or read again.
 func checkChunk(c *store.Chunk) error {

@@ -46,12 +46,13 @@ func head(t *testing.T, s *Store, event []byte) uint64 {
 // A WAL that ends anywhere gives exactly the commits that are whole in it.
 // Around the ends of its frames every length is tried, elsewhere some.
 func TestD04_TruncatedLog(t *testing.T) {
-	const commits, frame = 5, 24 + pageSize
+	const commits, frame = 4, 24 + pageSize
 	path := filepath.Join(t.TempDir(), "towline.db")
 	s := withSession(t, open(t, path))
 	sizes := []int64{fileSize(t, path+"-wal")}
 	for i := range uint64(commits) {
 		fill(t, s, "s1", i+1, 1, 1)
+		drain(t, s)
 		sizes = append(sizes, fileSize(t, path+"-wal"))
 	}
 	copied := crash(t, path)
@@ -293,6 +294,9 @@ func commitUntilFull(t *testing.T, path string) {
 		}
 	}
 	limitFiles(t, unix.RLIM_INFINITY)
+	if got := head(t, open(t, crash(t, path)), benchEvents(1)); got != seq-1 {
+		t.Fatalf("head %d if it were killed now, want %d", got, seq-1)
+	}
 	for range 1000 {
 		if err := one(); err != nil {
 			t.Fatalf("commit %d with space again: %v", seq, err)

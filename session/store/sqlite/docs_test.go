@@ -40,6 +40,7 @@ func TestDocumentedQueries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	drain(t, s)
 	for i, query := range found[:len(want)] {
 		if d := cmp.Diff(want[i], table(t, s, query)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", query, d)

@@ -57,7 +57,7 @@ func TestD06_NoSpaceForTheLog(t *testing.T) {
 	s, _ := openSyncer(t)
 	fill(t, s, "s1", 1, 3, 1)
 	repair := breakLog(t, s, "/dev/full", unix.O_RDWR)
-	next := &store.Batch{Chunks: []store.Chunk{{SessionID: "s1", First: 4, Last: 4, Events: benchEvents(1)}}}
+	next := &store.Batch{Chunks: []store.Chunk{{SessionID: "s1", First: 4, Last: 4, Events: benchEvents(1)}}, Durable: true}
 	err := s.Commit(t.Context(), next)
 	repair()
 	if !errors.Is(err, store.ErrFull) {
@@ -75,7 +75,7 @@ func TestD07_FailedWriteIsNeverBelieved(t *testing.T) {
 	s, _ := openSyncer(t)
 	fill(t, s, "s1", 1, 3, 1)
 	repair := breakLog(t, s, s.path+"-wal", unix.O_RDONLY)
-	next := &store.Batch{Chunks: []store.Chunk{{SessionID: "s1", First: 4, Last: 4, Events: benchEvents(1)}}}
+	next := &store.Batch{Chunks: []store.Chunk{{SessionID: "s1", First: 4, Last: 4, Events: benchEvents(1)}}, Durable: true}
 	err := s.Commit(t.Context(), next)
 	repair()
 	if err == nil || errors.Is(err, store.ErrFull) {

@@ -16,7 +16,7 @@ func TestFlusherSyncsWithinItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var syncs []time.Duration
 		begin := time.Now()
-		f := newFlusher(func() error { syncs = append(syncs, time.Since(begin)); return nil }, nil)
+		f := newFlusher(drained, func() error { syncs = append(syncs, time.Since(begin)); return nil }, nil)
 		defer f.stop()
 		for range 100 { // a commit each 10 ms, for 1 s
 			f.committed()
@@ -43,7 +43,7 @@ func TestFlusherSyncsWithinItsTime(t *testing.T) {
 func TestFlusherKnowsThatItIsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		syncs := 0
-		f := newFlusher(func() error { time.Sleep(200 * time.Millisecond); syncs++; return nil }, nil)
+		f := newFlusher(drained, func() error { time.Sleep(200 * time.Millisecond); syncs++; return nil }, nil)
 		f.committed()
 		time.Sleep(syncAfter + time.Millisecond)
 		synctest.Wait() // the first sync runs
@@ -65,7 +65,7 @@ func TestFlusherKnowsThatItIsLate(t *testing.T) {
 func TestFlusherStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		syncs := 0
-		f := newFlusher(func() error { syncs++; return nil }, nil)
+		f := newFlusher(drained, func() error { syncs++; return nil }, nil)
 		f.stop() // before its first use
 		f.committed()
 		time.Sleep(time.Second)
@@ -183,3 +183,62 @@ func TestCommitSyncs(t *testing.T) {
 		}
 	}
 }
+
+// A drain that fails is tried again, and its commits stay late until then.
+func TestFlusherDrainsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var space atomic.Bool
+		var drains, syncs atomic.Int64
+		f := newFlusher(func() error {
+			drains.Add(1)
+			if !space.Load() {
+				return store.ErrFull
+			}
+			return nil
+		}, func() error { syncs.Add(1); return nil }, nil)
+		defer f.stop()
+		f.committed()
+		time.Sleep(10 * syncAfter)
+		synctest.Wait()
+		if drains.Load() != 10 || syncs.Load() != 0 || !f.late() {
+			t.Errorf("%d drains, %d syncs, late %t", drains.Load(), syncs.Load(), f.late())
+		}
+		space.Store(true)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if drains.Load() != 11 || syncs.Load() != 1 || f.late() {
+			t.Errorf("with space again: %d drains, %d syncs, late %t", drains.Load(), syncs.Load(), f.late())
+		}
+	})
+}
+
+// A commit between drain and sync is not in the log that is synced: it has its
+// own.
+func TestFlusherKeepsWhatCameAfterTheDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var journal, log, synced atomic.Int64
+		var f *flusher
+		f = newFlusher(
+			func() error {
+				if log.Add(journal.Swap(0)) == 1 {
+					journal.Add(1)
+					f.committed()
+				}
+				return nil
+			},
+			func() error { synced.Store(log.Load()); return nil }, nil)
+		defer f.stop()
+		journal.Add(1)
+		f.committed()
+		for n := range int64(2) {
+			time.Sleep(syncAfter)
+			synctest.Wait()
+			if synced.Load() != n+1 {
+				t.Errorf("%d commits are synced, want %d", synced.Load(), n+1)
+			}
+		}
+	})
+}
+
+// drained stands in for a store without a journal.
+func drained() error { return nil }

@@ -104,6 +104,7 @@ func TestDamageAtTheEnd(t *testing.T) {
 			fill(t, s, "s1", 1, 2, 1)
 			update(t, s, true)
 			fill(t, s, "s1", 3, 1, 1)
+			drain(t, s)
 			wantHeads(t, s, "s1", 3, 2)
 			if _, err := s.conn.ExecContext(t.Context(), tc.damage); err != nil {
 				t.Fatal(err)

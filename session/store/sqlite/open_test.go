@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/towline-dev/towline/session/store"
@@ -21,6 +22,7 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 		path:               0o600,
 		path + "-wal":      0o600,
 		path + "-shm":      0o600,
+		journalPath(path):  0o600,
 		filepath.Join(filepath.Dir(path), "store.lock"): 0o600,
 	} {
 		info, err := os.Stat(name)
@@ -142,6 +144,37 @@ func TestOpenAfterUnfinishedMigration(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+// A store of schema 1 is brought up to date; programs that know only that one
+// refuse it then, since they know nothing of the journal.
+func TestOpenOfSchema1(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "towline.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	first, err := schemaFiles.ReadFile(schemaSteps[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := string(first) + `PRAGMA application_id = 1414485836; PRAGMA user_version = 1;
+		INSERT INTO sessions VALUES (1, 's1', 0, 0, '', '', '', 'e1', 1, 0, 0, 0);
+		INSERT INTO records VALUES ('s1', 0, x'', ?1)`
+	if _, err := db.ExecContext(t.Context(), script, recordChecksum(&store.Session{
+		ID: "s1", CreatedAt: time.UnixMilli(0), UpdatedAt: time.UnixMilli(0),
+	})); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	fill(t, s, "s1", 1, 2, 1)
+	if got := head(t, open(t, crash(t, path)), benchEvents(1)); got != 2 {
+		t.Errorf("head %d, want 2", got)
+	}
+	if got := table(t, s, "PRAGMA user_version"); got != "2" {
+		t.Errorf("the schema is %s", got)
 	}
 }
 

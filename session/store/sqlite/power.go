@@ -14,7 +14,8 @@ import (
 // events, since Commit syncs what it writes to a session at rest. So meta
 // keeps whether the last run was closed, and the boot that it ran under: if it
 // was not closed and the machine has booted since, open sessions get a new
-// epoch, and every cursor into the old one is answered by a gap.
+// epoch, and every cursor into the old one is answered by a gap. So they do if
+// it was not closed and somebody has taken its journal away.
 
 // bootID names the machine's current boot. Where the system does not tell, it
 // is empty, which never equals a boot before.
@@ -27,7 +28,7 @@ func bootID() string {
 }
 
 // startRun renews epochs if need be and marks the store as in use.
-func startRun(ctx context.Context, c *sql.Conn, boot string) error {
+func startRun(ctx context.Context, c *sql.Conn, boot string, journalGone bool) error {
 	lastBoot, err := meta(ctx, c, "boot_id")
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func startRun(ctx context.Context, c *sql.Conn, boot string) error {
 		return err
 	}
 	script := "BEGIN IMMEDIATE;\n"
-	if clean == "0" && (boot == "" || boot != lastBoot) {
+	if clean == "0" && (boot == "" || boot != lastBoot || journalGone) {
 		script += "UPDATE sessions SET epoch = lower(hex(randomblob(8))) WHERE open = 1;\n"
 	}
 	if clean == "0" {

@@ -26,6 +26,7 @@ func crash(t testing.TB, path string) (copied string) {
 	for _, suffix := range []string{"", "-wal"} {
 		copyFile(t, path+suffix, copied+suffix, -1)
 	}
+	copyFile(t, journalPath(path), journalPath(copied), -1)
 	return copied
 }
 
@@ -70,12 +71,15 @@ func TestEpochAfterPowerLoss(t *testing.T) {
 	for _, tc := range []struct {
 		name, boot   string
 		closed, same bool
+		taken        bool // the journal
 	}{
-		{"closed, same boot", "boot1", true, true},
-		{"closed, other boot", "boot2", true, true},
-		{"killed, same boot", "boot1", false, true},
-		{"killed, other boot", "boot2", false, false},
-		{"killed, unknown boot", "", false, false},
+		{"closed, same boot", "boot1", true, true, false},
+		{"closed, other boot", "boot2", true, true, false},
+		{"killed, same boot", "boot1", false, true, false},
+		{"killed, other boot", "boot2", false, false, false},
+		{"killed, unknown boot", "", false, false, false},
+		{"closed, without journal", "boot1", true, true, true},
+		{"killed, without journal", "boot1", false, false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "towline.db")
@@ -90,6 +94,11 @@ func TestEpochAfterPowerLoss(t *testing.T) {
 			}
 			if !tc.closed {
 				path = copied
+			}
+			if tc.taken {
+				if err := os.Remove(journalPath(path)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			s = openAt(t, path, tc.boot)
 			defer s.Close()

@@ -66,6 +66,7 @@ func (r *readStatements) close() {
 // Session implements store.Store. ErrCorrupt tells of a damaged row, or of
 // events that are missing at the log's end.
 func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
+	pending := s.journal.pending()
 	v, _, err := scanSession(s.read.session.QueryRowContext(ctx, id))
 	if err == nil {
 		v.Head, err = s.checkEnd(ctx, id)
@@ -73,6 +74,7 @@ func (s *Store) Session(ctx context.Context, id string) (store.Session, error) {
 	if err != nil {
 		return store.Session{}, fmt.Errorf("cannot read session %s: %w", id, readError(err))
 	}
+	v.Head = headWith(pending, id, v.Head)
 	return v, nil
 }
 
@@ -109,6 +111,7 @@ func (s *Store) Sessions(ctx context.Context, f store.Filter) ([]store.Session, 
 		limit = pageDefault
 	}
 	limit = min(limit, pageMost)
+	pending := s.journal.pending()
 	rows, err := s.read.sessions.QueryContext(ctx, before, f.Agent, f.Status, f.Open, limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot list sessions: %w", readError(err))
@@ -124,6 +127,7 @@ func (s *Store) Sessions(ctx context.Context, f store.Filter) ([]store.Session, 
 		if len(page) == limit {
 			return page, strconv.FormatInt(last, 36), nil
 		}
+		v.Head = headWith(pending, v.ID, v.Head)
 		page, last = append(page, v), n
 	}
 	if err := rows.Err(); err != nil {

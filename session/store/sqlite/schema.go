@@ -17,7 +17,7 @@ import (
 var schemaFiles embed.FS
 
 // schemaSteps are the files in order; the last one's number is the version.
-var schemaSteps = []string{"schema/0001_first.sql"}
+var schemaSteps = []string{"schema/0001_first.sql", "schema/0002_journal.sql"}
 
 // applicationID marks a SQLite file as ours ("TOWL").
 const applicationID = 0x544f574c

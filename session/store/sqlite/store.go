@@ -1,8 +1,9 @@
 // Package sqlite is the store in one SQLite file beside its WAL.
 //
 // One connection writes, a small pool reads. Every write runs in one
-// transaction with synchronous=NORMAL: after it the batch is with the
-// operating system and survives SIGKILL. Durability is a separate fsync of the
+// transaction with synchronous=NORMAL, but that a lone event is written to a
+// journal first (journal.go): after it the batch is with the operating system
+// and survives SIGKILL. Durability is a separate fsync of the
 // WAL file, which covers all commits before it: at once for a durable batch,
 // within 50 ms for the others (flusher.go).
 //
@@ -45,6 +46,8 @@ type Store struct {
 	lock  *os.File
 	wal   *os.File // for fsync only
 	flush *flusher
+	// journal holds the newest rows.
+	journal journal
 
 	readers *sql.DB
 	read    readStatements
@@ -148,14 +151,17 @@ func (s *Store) openWriter(ctx context.Context, o Options) error {
 	if err := migrate(ctx, s.conn, s.path); err != nil {
 		return err
 	}
+	if err := s.write.prepare(ctx, s.conn); err != nil {
+		return err
+	}
+	if err := s.openJournal(ctx); err != nil {
+		return err
+	}
 	boot := bootID
 	if o.boot != nil {
 		boot = o.boot
 	}
-	if err := startRun(ctx, s.conn, boot()); err != nil {
-		return err
-	}
-	return s.write.prepare(ctx, s.conn)
+	return startRun(ctx, s.conn, boot(), s.journal.gone)
 }
 
 func (s *Store) openReaders(ctx context.Context, n int) error {
@@ -172,7 +178,8 @@ func (s *Store) openReaders(ctx context.Context, n int) error {
 	return s.read.prepare(ctx, db)
 }
 
-// openFlusher opens the WAL for fsync and makes the mark of startRun durable.
+// openFlusher opens the WAL for fsync and makes what Open wrote durable: the
+// mark of startRun, and the journal's rows.
 func (s *Store) openFlusher(sync func(*os.File) error) error {
 	wal, err := os.OpenFile(s.path+"-wal", os.O_RDWR, 0)
 	if err != nil {
@@ -183,6 +190,7 @@ func (s *Store) openFlusher(sync func(*os.File) error) error {
 		sync = (*os.File).Sync
 	}
 	s.flush = newFlusher(
+		s.drainInTime,
 		func() error { return sync(wal) },
 		func(err error) { _ = s.fail(fmt.Errorf("cannot sync: %w", err)) },
 	)
@@ -192,7 +200,7 @@ func (s *Store) openFlusher(sync func(*os.File) error) error {
 	if err := syncFolder(filepath.Dir(s.path)); err != nil {
 		return fmt.Errorf("cannot sync the state folder: %w", err)
 	}
-	return nil
+	return s.journal.empty()
 }
 
 // Close syncs, folds the WAL into the database and closes. Calls after the
@@ -232,7 +240,7 @@ func (s *Store) rest(ctx context.Context) error {
 	if _, err := s.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		return fmt.Errorf("cannot fold the store's log: %w", err)
 	}
-	return nil
+	return s.journal.empty()
 }
 
 // release closes what is open.
@@ -251,6 +259,9 @@ func (s *Store) release() error {
 	}
 	if s.wal != nil {
 		errs = append(errs, s.wal.Close())
+	}
+	if s.journal.file != nil {
+		errs = append(errs, s.journal.file.Close())
 	}
 	return errors.Join(append(errs, s.lock.Close())...)
 }
