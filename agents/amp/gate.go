@@ -107,12 +107,12 @@ func (g gate) holds(path string) bool {
 
 // reached tells whether a path is of the gate, as it stands or by its links.
 func (g gate) reached(path string) bool {
-	real, err := resolve(path)
-	if err != nil || inGateFolder(filepath.Clean(path)) || inGateFolder(real) {
+	leads, err := resolve(path)
+	if err != nil || inGateFolder(filepath.Clean(path)) || inGateFolder(leads) {
 		return true
 	}
 	for _, root := range g.roots() {
-		if to, err := resolve(root); err != nil || within(real, to) {
+		if to, err := resolve(root); err != nil || within(leads, to) {
 			return true
 		}
 	}
