@@ -28,23 +28,31 @@ func ampCLI() Adapter {
 	}
 }
 
-// ampScenarios are all scenarios, but that Amp tries nothing again by itself: a
-// fault of the model that would pass ends the turn, and the next turn works.
+// ampScenarios are all scenarios, but for what Amp does in its own way. It tries
+// nothing again by itself: a fault of the model that would pass ends the turn,
+// and the next turn works. And a prompt that joins the turn withdraws what was
+// asked for.
 func ampScenarios() []agenttest.Scenario {
+	prompt := func(script string) agenttest.Step {
+		return agenttest.Step{Kind: agenttest.StepPrompt, Script: script, Text: "Do as scripted."}
+	}
+	await := func(w agenttest.Want) agenttest.Step { return agenttest.Step{Kind: agenttest.StepAwait, Await: w} }
+	failed := want(protocol.TypeTurnEnded, fields{"outcome": "failed", "error.retryable": "true"})
+	completed := want(protocol.TypeTurnEnded, fields{"outcome": "completed"})
 	all := agenttest.Scenarios()
-	for i, s := range all {
-		if !slices.Contains([]string{"model_overloaded", "model_rate_limited", "model_cut"}, s.Name) {
-			continue
+	for i := range all {
+		switch s := &all[i]; s.Name {
+		case "model_overloaded", "model_rate_limited", "model_cut":
+			s.Steps = []agenttest.Step{prompt("main"), await(failed), prompt("next"), await(completed)}
+			s.Wants, s.Never = []agenttest.Want{failed, completed}, nil
+		case "steer":
+			s.Steps = slices.Clone(s.Steps)
+			for j, step := range s.Steps {
+				if step.Kind == agenttest.StepDecide {
+					s.Steps[j] = await(want(protocol.TypePermissionResolved, fields{"outcome": "cancelled"}))
+				}
+			}
 		}
-		prompt := func(script string) agenttest.Step {
-			return agenttest.Step{Kind: agenttest.StepPrompt, Script: script, Text: "Do as scripted."}
-		}
-		await := func(w agenttest.Want) agenttest.Step { return agenttest.Step{Kind: agenttest.StepAwait, Await: w} }
-		failed := want(protocol.TypeTurnEnded, fields{"outcome": "failed", "error.retryable": "true"})
-		completed := want(protocol.TypeTurnEnded, fields{"outcome": "completed"})
-		s.Steps = []agenttest.Step{prompt("main"), await(failed), prompt("next"), await(completed)}
-		s.Wants, s.Never = []agenttest.Want{failed, completed}, nil
-		all[i] = s
 	}
 	return all
 }
