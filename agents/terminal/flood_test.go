@@ -185,8 +185,7 @@ func TestFloodOfYes(t *testing.T) {
 
 // Output that keeps the emulator busy for seconds holds nobody up who looks or
 // types meanwhile.
-func TestCostlyOutputIsTakenInPieces(t *testing.T) {
-	t.Parallel()
+func TestCostlyOutputIsTakenInPieces(t *testing.T) { // alone, for others look at the heap
 	conn, program := play(t, terminal.Options{Rows: 300, Cols: 500})
 	events := listen(conn)
 	live := conn.(agents.TerminalConn).Terminal()

@@ -230,11 +230,10 @@ var costly = []string{
 
 // However much work output is, it is taken in pieces of no more than a screen's
 // cells some ten times over; what is little is hardly cut up.
-func TestScreen_TakesLittleAtATime(t *testing.T) {
-	t.Parallel()
+func TestScreen_TakesLittleAtATime(t *testing.T) { // alone, for other tests look at the heap
 	for _, sequence := range costly {
 		s := newScreen(300, 500)
-		output := []byte(strings.Repeat(sequence, 4<<10/len(sequence)))
+		output := []byte(strings.Repeat(sequence, 2<<10/len(sequence)))
 		each := max(1, strings.Count(sequence, "47"))
 		for len(output) > 0 {
 			began := &counting{emulator: s.emulator}
