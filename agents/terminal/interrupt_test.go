@@ -64,6 +64,51 @@ func TestInterruptOfAFullTerminal(t *testing.T) {
 	}
 }
 
+// An interrupt stops a prompt that is being typed and finds no room, and reaches
+// the command.
+func TestInterruptWhileTheTerminalFills(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := openIn(t, dir, terminal.Options{}, bash(t)...)
+	if err := p.prompt("sleep 301"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancelCause(t.Context())
+	sent := make(chan error, 1)
+	text := strings.Repeat("touch made\n", 11_000)
+	go func() {
+		sent <- p.conn.Send(ctx, &agents.Prompt{PromptID: "m2", Steer: true, Content: []agents.Content{{Part: protocol.TextPart(text)}}})
+	}()
+	p.see("touch made\r\ntouch made\r\n")
+	begin := time.Now()
+	stop(protocol.Errorf(protocol.CodeBusy, "interrupted"))
+	if err := <-sent; protocol.CodeOf(err) != protocol.CodeBusy || time.Since(begin) > 4*time.Second {
+		t.Errorf("steering: %v, after %v", err, time.Since(begin))
+	}
+	p.interrupted()
+	if err := p.prompt("echo ba''ck"); err != nil {
+		t.Fatal(err)
+	}
+	p.see("back\r\n")
+	if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
+		t.Error("what the command did not read was run after it")
+	}
+}
+
+// The signal reaches a program of another user, too.
+func TestInterruptOfAnotherUsersProgram(t *testing.T) {
+	t.Parallel()
+	p := openIn(t, "/", terminal.Options{User: anotherUser(t)}, "/bin/sh", "-c", "echo ready; exec sleep 301")
+	p.see("ready")
+	p.typeKeys("unread\r")
+	if err := p.conn.Send(t.Context(), &agents.Interrupt{}); err != nil {
+		t.Fatal(err)
+	}
+	if e := p.exit(); e.Signal != "SIGINT" {
+		t.Errorf("ended with %+v", e)
+	}
+}
+
 // What a program did not read of a prompt that was refused for that is not
 // read later.
 func TestRefusedPromptIsTakenBack(t *testing.T) {

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/towline-dev/towline/protocol"
@@ -24,18 +25,23 @@ type line struct {
 // the brackets of a paste.
 var sequenceKeys = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|O.|[^\[O]?)`)
 
-// minText is how long a text must be to be recognized by itself: single keys
-// are answers as often as text.
-const minText = 2
+const (
+	// minText is how long a text must be to be recognized by itself: single keys
+	// are answers as often as text.
+	minText = 2
+	// maxLine is how many characters of a text are kept, its end: no row is longer.
+	maxLine = 4 << 10
+)
 
 // typed notes keys. before is what stood before the cursor then.
 func (l *line) typed(by, keys string, before func() string) {
-	keys = strings.ReplaceAll(strings.ReplaceAll(keys, pasteOn, ""), pasteOff, "")
 	if at := strings.LastIndexAny(keys, enter+"\n"+ctrlC); at >= 0 {
 		*l = line{}
 		keys = keys[at+1:]
 		before = func() string { return "" } // it is still to come
 	}
+	keys = keys[max(0, len(keys)-maxLine):]
+	keys = strings.ReplaceAll(strings.ReplaceAll(keys, pasteOn, ""), pasteOff, "")
 	if keys == "" {
 		return
 	}
@@ -53,6 +59,7 @@ func (l *line) typed(by, keys string, before func() string) {
 			l.text = append(l.text, c)
 		}
 	}
+	l.text = slices.Delete(l.text, 0, max(0, len(l.text)-maxLine))
 }
 
 // stands tells whether the line is there, by what stands before the cursor now.

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/towline-dev/towline/protocol"
@@ -21,6 +22,7 @@ func TestLineThatStands(t *testing.T) {
 		"pasted":                        {"$ ", []string{"\x1b[200~two words\x1b[201~"}, "$ two words", true},
 		"two lines pasted":              {"$ ", []string{"\x1b[200~one\ntwo words\x1b[201~"}, "> two words", true},
 		"behind another one":            {"$ ", []string{"make\rec", "ho"}, "$ echo", true},
+		"much pasted":                   {"", []string{strings.Repeat("word ", 5000), "end"}, "word word end", true},
 		"wrapped":                       {"", []string{"a line that goes on"}, "goes on", true},
 		"typed with mistakes":           {"", []string{"ecco\b\bho\x7f\x7fho"}, "echo", true},
 		"entered":                       {"$ ", []string{"make\r"}, "$ ", false},

@@ -308,8 +308,9 @@ func TestDeafProgram(t *testing.T) {
 	}
 }
 
-func TestAnotherUsersTerminal(t *testing.T) {
-	t.Parallel()
+// anotherUser is a user whom programs can run as: our own where we are not root.
+func anotherUser(t *testing.T) *agents.User {
+	t.Helper()
 	name := "nobody"
 	if os.Geteuid() != 0 {
 		own, err := user.Current()
@@ -322,6 +323,12 @@ func TestAnotherUsersTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return who
+}
+
+func TestAnotherUsersTerminal(t *testing.T) {
+	t.Parallel()
+	who := anotherUser(t)
 	dir, err := os.MkdirTemp("/tmp", "towline-terminal-")
 	if err != nil {
 		t.Fatal(err)
@@ -332,7 +339,7 @@ func TestAnotherUsersTerminal(t *testing.T) {
 	}
 	p := openIn(t, dir, terminal.Options{User: who}, "/bin/sh", "-c", "id -un; echo by name > $(tty)")
 	p.exit()
-	if text := p.text.String(); !strings.HasPrefix(text, name+"\r\n") || !strings.Contains(text, "by name\r\n") {
+	if text := p.text.String(); !strings.HasPrefix(text, who.Name()+"\r\n") || !strings.Contains(text, "by name\r\n") {
 		t.Errorf("%q", text)
 	}
 }
