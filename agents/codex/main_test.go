@@ -142,9 +142,9 @@ func fakeTurn(mode string, r fakeRequest) {
 	fmt.Printf(`{"method":"item/completed","params":{"threadId":%q,"item":{"type":"agentMessage","id":"m","text":%s}}}`+"\n", t, encode(text))
 	switch {
 	case mode == "long":
-		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed","items":[%q]}}}`+"\n", t, strings.Repeat("x", 20<<20))
+		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed","items":["%s"]}}}`+"\n", t, strings.Repeat("x", 20<<20))
 	case mode == "anything":
-		fmt.Printf(`{"x":{"y":%q}}`+"\n", strings.Repeat("x", 20<<20))
+		fmt.Println(`{"x":{"y":"` + strings.Repeat("x", 20<<20) + `"}}`)
 	case text != "hold":
 		fmt.Printf(`{"method":"turn/completed","params":{"threadId":%q,"turn":{"id":"U","status":"completed"}}}`+"\n", t)
 	}
