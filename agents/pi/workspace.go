@@ -91,8 +91,8 @@ func (t *translator) opensGate(tool *protocol.Tool, path string) bool {
 
 // realPath is a path without links; of one that is not there yet, as it stands.
 func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return filepath.Clean(path)
 }
