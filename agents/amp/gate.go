@@ -185,7 +185,7 @@ func resolve(path string) (string, error) {
 		}
 		info, err := os.Lstat(at)
 		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
 			continue
 		case err != nil:
 			return "", err

@@ -3,6 +3,7 @@ package amp
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
@@ -81,6 +82,8 @@ func TestSection5GateTools(t *testing.T) {
 		"command":              {"Bash", `{"cmd":"cp x .amp/settings.json"}`, true},
 		"command in capitals":  {"Bash", `{"cmd":"cp x .AMP/settings.json"}`, true},
 		"other command":        {"Bash", `{"cmd":"go test ./..."}`, false},
+		"long command":         {"Bash", `{"cmd":"echo ` + strings.Repeat("x", 5000) + `"}`, false},
+		"long way around":      {"create_file", `{"path":"` + strings.Repeat("a/../", 1000) + `../cfg/x"}`, true},
 		"shell of deep mode":   {"shell_command", `{"command":"cp x .amp/settings.json"}`, true},
 		"folder of a command":  {"Bash", `{"cmd":"cp x settings.json","cwd":"` + root + `/cfg"}`, true},
 		"patch":                {"apply_patch", patch("*** Update File: " + root + "/plain/a.go\n@@\n-a\n+.amp/settings.json"), false},
