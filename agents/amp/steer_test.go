@@ -176,6 +176,8 @@ func TestSection4TakeBack(t *testing.T) {
 func TestSection4PromptBehindAnUnreadSteer(t *testing.T) {
 	c := openFake(t, agents.Start{})
 	defer finish(t, c)
+	sendTo(t, c, prompt("one")) // from now on the next process goes on with the thread
+	until(t, c, protocol.TypeTurnEnded)
 	sendTo(t, c, prompt("hang"))
 	until(t, c, protocol.TypeTurnStarted)
 	sendTo(t, c, steer("m3"))
@@ -184,7 +186,9 @@ func TestSection4PromptBehindAnUnreadSteer(t *testing.T) {
 		t.Errorf("the interrupt tells %s", got)
 	}
 	sendTo(t, c, prompt("m4"))
-	if got := lives(until(t, c, protocol.TypeTurnEnded)); got != "start m4, completed" {
+	events := until(t, c, protocol.TypeTurnEnded)
+	if got := lives(events); got != "start m4, completed" {
 		t.Errorf("the next prompt's turn is %s", got)
 	}
+	want(t, ndjson(t, events), "threads continue T-1")
 }
