@@ -98,6 +98,11 @@ func fakeTurn(text string, args []string, interrupts <-chan os.Signal) (code int
 		echo()
 		say(longAnswer + strings.Repeat("x", 9<<20) + stopEnd(`"end_turn"`))
 		return 0, false
+	case "long anything":
+		echo()
+		say(`{"x":"` + strings.Repeat("x", 9<<20) + `"}`)
+		<-interrupts
+		return 0, true
 	case "long last word":
 		echo()
 		say(longLastWord + strings.Repeat("x", 9<<20) + `"` + sessionEnd)

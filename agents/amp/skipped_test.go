@@ -141,7 +141,7 @@ func TestSection3SkippedAtRest(t *testing.T) {
 }
 
 // Lines of 9 MiB of a program: an answer ends its turn, a last word its
-// process, and the next prompt goes on.
+// process, and the next prompt goes on; what may be either ends the connection.
 func TestLongLines(t *testing.T) {
 	c := openFake(t, agents.Start{})
 	defer finish(t, c)
@@ -151,6 +151,8 @@ func TestLongLines(t *testing.T) {
 	}
 	sendTo(t, c, prompt("next"))
 	want(t, ndjson(t, until(t, c, protocol.TypeTurnEnded)), `"outcome":"completed"`)
+	sendTo(t, c, prompt("long anything"))
+	want(t, ndjson(t, until(t, c, protocol.TypeAgentExited)), "it may be one that is waited for")
 }
 
 // FuzzSkipped gives the translator any ends; it must not panic.
