@@ -73,3 +73,21 @@ func TestInterruptStopsTyping(t *testing.T) {
 		})
 	}
 }
+
+// A prompt that interrupts is typed once what it interrupts was.
+func TestPromptThatInterruptsTyping(t *testing.T) {
+	onStage(t, func(b *theater) {
+		_, p := b.open()
+		b.do("c1", &protocol.Prompt{Text: "delete the database"})
+		time.Sleep(7 * time.Second)
+		b.do("c2", &protocol.Prompt{Text: "make a backup", Delivery: protocol.DeliverInterrupt})
+		time.Sleep(time.Minute)
+		if typed := p.Typed(); typed != "delete the database\x03make a backup\r" {
+			b.t.Errorf("typed %q", typed)
+		}
+		ends := told[*protocol.TurnEnded](b)
+		if len(ends) != 2 || ends[0].Outcome != protocol.OutcomeInterrupted || ends[1].Outcome != protocol.OutcomeCompleted {
+			b.t.Errorf("the turns ended with %+v", ends)
+		}
+	})
+}

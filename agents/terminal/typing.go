@@ -248,7 +248,11 @@ func (c *Conn) setDeaf(deaf bool) {
 	c.deaf = deaf
 }
 
+// errDeaf is a refusal; took is how much of what was typed may still be read.
 func errDeaf(took, of int) error {
+	if took == 0 {
+		return protocol.Errorf(protocol.CodeTimeout, "the program does not read what is typed; interrupt it, or end the session")
+	}
 	return protocol.Errorf(protocol.CodeTimeout, "the program does not read what is typed: it took %d of %d bytes; interrupt it, or end the session", took, of)
 }
 
