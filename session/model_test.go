@@ -174,10 +174,17 @@ func (w *world) crash() {
 }
 
 // restart stops the server and starts it again; with a blown fuse nothing of
-// what it does while it stops is stored or told.
+// what it does while it stops is stored or told: the next one finds the files
+// as they were, a journal that no one has emptied among them.
 func (w *world) restart() {
+	putBack := func() {}
+	if w.fuse.blown() {
+		synctest.Wait()
+		putBack = w.keepFiles()
+	}
 	w.b.stop()
 	w.commands.Wait()
+	putBack()
 	w.fuse.mend()
 	w.conns = nil
 	w.b.start()

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -274,6 +276,28 @@ func (w *world) read(n int) {
 				v.events = append(v.events, string(raw))
 				return true
 			})
+		}
+	}
+}
+
+// keepFiles reads the store's files. What it returns puts them back.
+func (w *world) keepFiles() (putBack func()) {
+	path := filepath.Join(w.b.dir, "state", "towline.db")
+	kept := map[string][]byte{}
+	for _, suffix := range []string{"", "-wal", ".journal"} {
+		b, err := os.ReadFile(path + suffix)
+		if err != nil {
+			w.faultf("the store's file %s cannot be kept: %v", suffix, err)
+			return func() {}
+		}
+		kept[suffix] = b
+	}
+	return func() {
+		_ = os.Remove(path + "-shm")
+		for suffix, b := range kept {
+			if err := os.WriteFile(path+suffix, b, 0o600); err != nil {
+				w.faultf("the store's file %s cannot be put back: %v", suffix, err)
+			}
 		}
 	}
 }
