@@ -12,5 +12,8 @@
 // lock, so that an offset and a screen always belong together -> readers, each
 // with a cursor of its own -> Recv, which turns a screen at rest into an item.
 //
+// The way of keys: Send (typing) and Terminal.Type (live) -> lease -> line,
+// which knows what is not entered -> process.
+//
 // A Conn has one goroutine, which reads the program's output; Close waits for it.
 package terminal

@@ -74,7 +74,8 @@ func TestPromptIsTakenOver(t *testing.T) {
 	})
 }
 
-// A program that does not read what is typed fails the prompt in time.
+// A program that does not read what is typed fails the prompt in time. What a
+// person has typed there is not the prompt's to drop.
 func TestPromptToADeafProgram(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, program := play(t, terminal.Options{})
@@ -82,6 +83,9 @@ func TestPromptToADeafProgram(t *testing.T) {
 		sent := sending(t, conn)
 		if err := <-sent; protocol.CodeOf(err) != protocol.CodeTimeout {
 			t.Errorf("the prompt: %v", err)
+		}
+		if n := program.Discards(); n != 0 {
+			t.Errorf("input was dropped %d times", n)
 		}
 		program.End(0)
 		if err := conn.Close(); err != nil {

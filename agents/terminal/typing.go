@@ -80,11 +80,11 @@ func (c *Conn) typeText(ctx context.Context, typist protocol.Actor, text string)
 		return err
 	}
 	c.noteLine(typist.ClientID, keys)
+	n, err := c.write(ctx, typeTime, keys)
 	c.mu.Lock()
-	c.lines, c.left = 1+strings.Count(text, "\n"), true
+	c.lines, c.left = 1+strings.Count(text, "\n"), n > 0
 	c.mu.Unlock()
-	err := c.write(ctx, typeTime, keys)
-	if err != nil {
+	if err != nil && n > 0 {
 		c.takeBack(pasting)
 	}
 	return err
@@ -101,7 +101,7 @@ func (c *Conn) pressEnter(ctx context.Context, typist protocol.Actor, since time
 		c.left = false
 		return err
 	}
-	if err := c.write(ctx, typeTime, enter); err != nil {
+	if _, err := c.write(ctx, typeTime, enter); err != nil {
 		c.discard()
 		return err
 	}
@@ -121,7 +121,7 @@ func (c *Conn) pressEnter(ctx context.Context, typist protocol.Actor, since time
 func (c *Conn) takeBack(pasting bool) {
 	c.discard()
 	if pasting {
-		_ = c.write(context.Background(), pressTime, pasteOff) // whoever does not read it has not begun
+		_, _ = c.write(context.Background(), pressTime, pasteOff) // whoever does not read it has not begun
 	}
 }
 
@@ -178,13 +178,14 @@ func (c *Conn) interrupt() error {
 // typed before, that is dropped; and a signal does what Ctrl-C would have done.
 func (c *Conn) press(key string) error {
 	if !c.process.Input().Blocked {
-		if err := c.write(context.Background(), pressTime, key); err == nil || c.ended() {
+		if _, err := c.write(context.Background(), pressTime, key); err == nil || c.ended() {
 			return err
 		}
 	}
 	c.discard()
 	if key != ctrlC {
-		return c.write(context.Background(), pressTime, key)
+		_, err := c.write(context.Background(), pressTime, key)
+		return err
 	}
 	if err := c.process.Interrupt(); err != nil {
 		return errEnded() // nothing has the terminal any more
@@ -205,28 +206,30 @@ func (c *Conn) typeKeys(by, keys string) error {
 	if c.isDeaf() {
 		limit = probeTime
 	}
-	return c.write(context.Background(), limit, keys)
+	_, err := c.write(context.Background(), limit, keys)
+	return err
 }
 
-// write types keys: all of them in a time, or it refuses.
-func (c *Conn) write(ctx context.Context, limit time.Duration, keys string) error {
+// write types keys: all of them in a time, or it refuses, and tells how many
+// bytes were typed all the same.
+func (c *Conn) write(ctx context.Context, limit time.Duration, keys string) (n int, err error) {
 	if c.isDeaf() && c.process.Input().Blocked {
-		return errDeaf(0, len(keys))
+		return 0, errDeaf(0, len(keys))
 	}
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	n, err := c.process.Write(bounded, []byte(keys))
+	n, err = c.process.Write(bounded, []byte(keys))
 	switch {
 	case err == nil:
 		c.setDeaf(false)
-		return nil
+		return n, nil
 	case c.ended():
-		return errEnded()
+		return n, errEnded()
 	case ctx.Err() != nil:
-		return refusal(ctx)
+		return n, refusal(ctx)
 	default:
 		c.setDeaf(true)
-		return errDeaf(n, len(keys))
+		return n, errDeaf(n, len(keys))
 	}
 }
 

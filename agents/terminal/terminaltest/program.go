@@ -28,6 +28,7 @@ type Program struct {
 	rows, cols int
 	deaf, job  bool
 	input      agents.TerminalInput
+	discards   int
 	interrupts int
 	exit       agents.Exit
 	over       bool
@@ -96,6 +97,13 @@ func (p *Program) Takes(in agents.TerminalInput) {
 	p.input = in
 }
 
+// Discards returns how often what the program has not read was dropped.
+func (p *Program) Discards() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.discards
+}
+
 // Interrupts returns how many signals the program got.
 func (p *Program) Interrupts() int {
 	p.mu.Lock()
@@ -158,8 +166,12 @@ func (p *Program) Input() agents.TerminalInput {
 	return p.input
 }
 
-// Discard does nothing: what a deaf program is to be typed never gets here.
-func (p *Program) Discard() {}
+// Discard counts: what a deaf program is to be typed never gets here.
+func (p *Program) Discard() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.discards++
+}
 
 // Interrupt counts a signal.
 func (p *Program) Interrupt() error {
