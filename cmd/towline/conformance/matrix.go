@@ -55,6 +55,7 @@ What each agent does, as ` + "`GET /v1/agents`" + ` tells it. A mark is set only
 	for _, a := range adapters {
 		fmt.Fprintf(&b, "- **%s**: %s\n", a.Name, a.About)
 	}
+	b.WriteString("\nOthers over the Agent Client Protocol have entries that claim the basics: ADD-AN-AGENT.md lists them (auggie, kimi, goose, cursor), with what was driven of each and why not more.\n")
 	b.WriteString("\n| capability | means |")
 	for _, a := range adapters {
 		fmt.Fprintf(&b, " %s |", a.Name)
