@@ -206,7 +206,7 @@ func (a *Agent) Check(s agents.Start) error {
 	if err := checkServers(s.MCP); err != nil {
 		return err
 	}
-	if err := a.o.User.CheckDirectory(s.Directory); err != nil {
+	if err := a.checkFolder(s.Directory); err != nil {
 		return err
 	}
 	known := a.learned().settings
@@ -222,6 +222,15 @@ func (a *Agent) Check(s agents.Start) error {
 		}
 	}
 	return nil
+}
+
+// checkFolder refuses a folder that the agent's user may not enter, or that
+// the entry refuses.
+func (a *Agent) checkFolder(directory string) error {
+	if err := a.o.User.CheckDirectory(directory); err != nil || a.o.Entry.CheckFolder == nil {
+		return err
+	}
+	return a.o.Entry.CheckFolder(directory, a.o.Environ())
 }
 
 // Replay returns a fresh replay.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/opencode/project"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -47,6 +48,9 @@ type Entry struct {
 	// Capabilities are what the agent was seen to do.
 	Capabilities protocol.Capabilities
 	Quirks       Quirks
+	// CheckFolder refuses a work folder in which the agent would pass over
+	// approvals; nil for none. environ is the agent's user's environment.
+	CheckFolder func(dir string, environ []string) error
 }
 
 func (e Entry) title() string {
@@ -174,11 +178,12 @@ func openCode() Entry {
 	return Entry{
 		Name: "opencode-acp", Title: "OpenCode (ACP)", Aliases: []string{"opencode"}, Command: []string{"opencode", "acp"}, ByHand: "npm install -g opencode-ai",
 		// A folder's own configuration could allow its agents everything, and
-		// bring plugins that answer permissions; its AGENTS.md goes with it.
+		// bring plugins that answer permissions; its AGENTS.md goes with it. The
+		// variable does not keep plugins out, so CheckFolder does.
 		Env:          map[string]string{"OPENCODE_PERMISSION": openCodeRules, "OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
 		Pass:         []string{"OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"},
 		Modes:        modes("build", "plan"),
-		Capabilities: c, Quirks: openCodeQuirks,
+		Capabilities: c, Quirks: openCodeQuirks, CheckFolder: project.Check,
 	}
 }
 

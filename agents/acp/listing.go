@@ -26,7 +26,7 @@ type listing struct {
 // Sessions lists the sessions that the agent keeps for a folder. It starts the
 // agent for that, begins no session, and ends it.
 func (a *Agent) Sessions(ctx context.Context, directory string) (protocol.NativeSessions, error) {
-	if err := a.o.User.CheckDirectory(directory); err != nil {
+	if err := a.checkFolder(directory); err != nil {
 		return protocol.NativeSessions{}, err
 	}
 	w, conn, err := a.open(ctx, agents.Start{Directory: directory}, true)

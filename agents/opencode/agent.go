@@ -13,6 +13,7 @@ import (
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/install"
+	"github.com/towline-dev/towline/agents/opencode/project"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -180,7 +181,7 @@ func (a *Agent) Check(s agents.Start) error {
 		return protocol.Errorf(protocol.CodeCapabilityMissing,
 			"OpenCode's sessions share one process, so none has an environment of its own; leave env out, or set it for the server")
 	}
-	if err := checkFolder(s.Directory); err != nil {
+	if err := a.checkFolder(s.Directory); err != nil {
 		return err
 	}
 	if set.Model == "" && set.Effort == "" && (set.Mode == "" || set.Mode == modeBuild || set.Mode == modePlan) {
@@ -197,6 +198,15 @@ func (a *Agent) Check(s agents.Start) error {
 	return f.check(set)
 }
 
+// checkFolder refuses a folder that is not there, which OpenCode would take
+// silently (section 4), and one that brings plugins.
+func (a *Agent) checkFolder(directory string) error {
+	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
+		return protocol.Errorf(protocol.CodeInvalidRequest, "there is no folder %q on the server's machine; make it first, or send another directory", directory)
+	}
+	return project.Check(directory, a.o.Environ())
+}
+
 // Replay returns a fresh replay.
 func (a *Agent) Replay() agents.Replay { return newReplay() }
 
@@ -207,7 +217,7 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFolder(s.Directory); err != nil {
+	if err := a.checkFolder(s.Directory); err != nil {
 		return nil, err
 	}
 	l, err := a.server.acquire(ctx)

@@ -117,7 +117,8 @@ func userFolder(environ []string, variable, otherwise string) string {
 
 // environment is what the server finds in its environment (section 3). The
 // configuration of a folder is left alone: it could load code into the process
-// that all sessions share, and allow itself everything.
+// that all sessions share, and allow itself everything. Its plugins are not
+// switched off by that; folders that have some are refused (package project).
 func (f folders) environment(environ []string, password string) []string {
 	content := encode(map[string]any{"autoupdate": false, "share": "disabled", "plugin": []string{fileURL(f.guard())}})
 	set := f.xdg()

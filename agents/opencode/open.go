@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -209,13 +208,4 @@ func mcpConfig(s protocol.MCPServer) map[string]any {
 		config["headers"] = s.Headers
 	}
 	return config
-}
-
-// checkFolder refuses a folder that is not there: OpenCode would take it
-// silently (section 4).
-func checkFolder(directory string) error {
-	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
-		return protocol.Errorf(protocol.CodeInvalidRequest, "there is no folder %q on the server's machine; make it first, or send another directory", directory)
-	}
-	return nil
 }

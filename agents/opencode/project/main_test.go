@@ -1,0 +1,9 @@
+package project
+
+import (
+	"testing"
+
+	"github.com/towline-dev/towline/testdata/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
