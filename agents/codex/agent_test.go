@@ -492,7 +492,7 @@ func TestModes(t *testing.T) {
 		if err != nil || s.approvalPolicy() != c.policy || s.sandbox() != c.sandbox || s.mode() != c.told || s.permissionMode() != c.toldPermission {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
-		if native := s.sandboxPolicy()["type"].(string); sandboxNames[native] != c.sandbox {
+		if native := s.sandboxPolicy(writable{})["type"].(string); sandboxNames[native] != c.sandbox {
 			t.Errorf("%s: the turn's sandbox is %s", name, native)
 		}
 	}

@@ -2,7 +2,7 @@
 // "codex app-server" process that serves all sessions.
 //
 // The process: server.go is one that runs; supervisor.go starts it, starts it
-// again after a crash and stops it when nobody needs it; home.go and
+// again after a crash and stops it when nobody needs it; home.go, trust.go and
 // environment.go say what it finds; hub.go and router.go are its pure half,
 // which sorts messages by thread. conn.go is one session's connection,
 // login.go the one of a session that nobody is logged in for, workspace.go
@@ -26,6 +26,10 @@
 //	permission mode acceptEdits on-request  workspace-write     works in the sandbox, asks to leave it
 //	permission mode plan        never       read-only           changes nothing, and asks nothing
 //	permission mode bypass      never       danger-full-access  runs everything
+//
+// A work folder is trusted only where the user's own configuration says so
+// (translator.begun); only then does its .codex folder start programs and allow
+// commands.
 //
 // Mode plan is Codex's own plan mode, in which the model plans and asks
 // questions; it goes with permission mode plan, and leaving it restores the

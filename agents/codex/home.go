@@ -38,6 +38,9 @@ func prepareHome(home, user string) ([]byte, error) {
 			}
 		}
 	}
+	if err := forgetTrust(home, user); err != nil {
+		return nil, err
+	}
 	config, err := os.ReadFile(filepath.Join(home, configFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot read Codex's configuration: %w", err)
@@ -111,9 +114,14 @@ func copyNewer(ours, users string) error {
 	if err != nil {
 		return err
 	}
-	temporary := ours + ".new"
+	return replaceFile(ours, data)
+}
+
+// replaceFile writes a file whole or not at all.
+func replaceFile(path string, data []byte) error {
+	temporary := path + ".new"
 	if err := os.WriteFile(temporary, data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(temporary, ours)
+	return os.Rename(temporary, path)
 }

@@ -89,7 +89,7 @@ func (t *translator) startTurn(p *sentPrompt) []byte {
 		params.Effort = now.effort
 	}
 	if now.approval != had.approval || now.sandbox != had.sandbox {
-		params.ApprovalPolicy, params.SandboxPolicy = now.approval, t.settings.sandboxPolicy()
+		params.ApprovalPolicy, params.SandboxPolicy = now.approval, t.settings.sandboxPolicy(t.writable)
 	}
 	if now.plan != had.plan || (now.plan && now != had) {
 		params.Collaboration = t.settings.collaboration()

@@ -22,6 +22,16 @@ type bench struct {
 	peer *jsonrpc.Peer
 }
 
+// fromZero counts calls from 0, which is the reading of the configuration: the
+// opening itself is 1.
+func fromZero() func() jsonrpc.ID {
+	next := int64(0)
+	return func() jsonrpc.ID {
+		next++
+		return jsonrpc.Number(next - 1)
+	}
+}
+
 // opening returns a bench whose thread is not open, and the opening request.
 func opening(t *testing.T, s agents.Start) (bench, string) {
 	t.Helper()
@@ -29,9 +39,11 @@ func opening(t *testing.T, s agents.Start) (bench, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	peer := &jsonrpc.Peer{}
+	peer := &jsonrpc.Peer{NextID: fromZero()}
 	b := bench{t, newTranslator(setup{start: s, settings: set}, peer), peer}
-	return b, lines(b.t.Open())
+	want(t, lines(b.t.Open()), `"config/read"`)
+	_, sent := b.feed(`{"id":0,"result":{"config":{"sandbox_workspace_write":null}}}`)
+	return b, sent
 }
 
 // ready returns a bench whose thread T is open.
@@ -153,17 +165,42 @@ func TestSection8OpeningIsComplete(t *testing.T) {
 	}
 	_, sent := opening(t, start)
 	all := []string{
-		`"cwd":"/w","model":"gpt","approvalPolicy":"on-request","sandbox":"workspace-write"`, `"mcp_servers.x":{"args":["y"],"command":"/x"}`,
+		`"cwd":"/w","model":"gpt","approvalPolicy":"on-request"`, `"mcp_servers.x":{"args":["y"],"command":"/x"}`,
 		`"mcp_servers.z":{"url":"http://z"}`, `"shell_environment_policy.set.A":"b"`, `"developerInstructions":"be brief"`,
 	}
 	want(t, sent, append([]string{`"thread/start"`}, all...)...)
+	want(t, sent, `"sandbox":"read-only"`)
 	start.Resume = "T"
 	_, sent = opening(t, start)
 	want(t, sent, append([]string{`"thread/resume","params":{"threadId":"T"`}, all...)...)
-	want(t, sent, `"excludeTurns":true`)
+	want(t, sent, `"sandbox":"workspace-write"`, `"excludeTurns":true`)
 	start.Fork = true
 	_, sent = opening(t, start)
 	want(t, sent, append([]string{`"thread/fork","params":{"threadId":"T"`}, all...)...)
+	want(t, sent, `"sandbox":"workspace-write"`)
+}
+
+// A thread begins as one that reads, so that its folder is not taken for
+// trusted; its first turn brings the sandbox, as wide as the configuration has
+// it.
+func TestSection8FirstTurnBringsTheSandbox(t *testing.T) {
+	const begun = `{"id":1,"result":{"thread":{"id":"T"},"model":"gpt","cwd":"/w","approvalPolicy":"untrusted","sandbox":{"type":"readOnly"}}}`
+	for configured, policy := range map[string]string{
+		`null`: `"sandboxPolicy":{"type":"workspaceWrite"}`,
+		`{"writable_roots":["/x"],"network_access":true,"exclude_tmpdir_env_var":false,"exclude_slash_tmp":true}`: `"sandboxPolicy":{"excludeSlashTmp":true,"networkAccess":true,"type":"workspaceWrite","writableRoots":["/x"]}`,
+	} {
+		peer := &jsonrpc.Peer{NextID: fromZero()}
+		b := bench{t, newTranslator(setup{start: agents.Start{Directory: "/w"}, settings: settings{permission: modeDefault}}, peer), peer}
+		want(t, lines(b.t.Open()), `"config/read","params":{"cwd":"/w"}`)
+		b.feed(`{"id":0,"result":{"config":{"sandbox_workspace_write":`+configured+`}}}`, begun)
+		want(t, b.give(textPrompt("x")), `"approvalPolicy":"untrusted"`, policy)
+		wantNone(t, b.give(textPrompt("y")), "sandboxPolicy")
+	}
+	peer := &jsonrpc.Peer{NextID: fromZero()}
+	b := bench{t, newTranslator(setup{start: agents.Start{Directory: "/w"}, settings: settings{permission: modeDefault}}, peer), peer}
+	b.t.Open()
+	_, sent := b.feed(`{"id":0,"error":{"code":-32600,"message":"no"}}`)
+	want(t, sent, `"thread/start"`)
 }
 
 // A fork's model would be the configuration's, so the parent's is read.

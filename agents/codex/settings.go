@@ -96,11 +96,14 @@ func (s settings) approvalPolicy() string {
 	}
 }
 
+// sandboxRead is the native sandbox in which nothing is written.
+const sandboxRead = "read-only"
+
 // sandbox is the native sandbox, as thread requests take it.
 func (s settings) sandbox() string {
 	switch s.permissionMode() {
 	case modePlan:
-		return "read-only"
+		return sandboxRead
 	case modeBypass:
 		return "danger-full-access"
 	default:
@@ -108,15 +111,39 @@ func (s settings) sandbox() string {
 	}
 }
 
-// sandboxPolicy is the same, as turn/start takes it.
-func (s settings) sandboxPolicy() map[string]any {
+// writable is how wide the sandbox of the workspace is, as the configuration
+// says it.
+type writable struct {
+	Roots    []string `json:"writable_roots"`
+	Network  bool     `json:"network_access"`
+	NoTMPDIR bool     `json:"exclude_tmpdir_env_var"`
+	NoTmp    bool     `json:"exclude_slash_tmp"`
+}
+
+// policy is the same, as turn/start takes it: what is left out is false.
+func (w writable) policy() map[string]any {
+	p := map[string]any{"type": "workspaceWrite"}
+	if len(w.Roots) > 0 {
+		p["writableRoots"] = w.Roots
+	}
+	for name, on := range map[string]bool{"networkAccess": w.Network, "excludeTmpdirEnvVar": w.NoTMPDIR, "excludeSlashTmp": w.NoTmp} {
+		if on {
+			p[name] = true
+		}
+	}
+	return p
+}
+
+// sandboxPolicy is the sandbox as turn/start takes it, which knows nothing of
+// the configuration's.
+func (s settings) sandboxPolicy(w writable) map[string]any {
 	switch s.permissionMode() {
 	case modePlan:
 		return map[string]any{"type": "readOnly"}
 	case modeBypass:
 		return map[string]any{"type": "dangerFullAccess"}
 	default:
-		return map[string]any{"type": "workspaceWrite"}
+		return w.policy()
 	}
 }
 

@@ -17,7 +17,7 @@ func skipping(t *testing.T) (h *hub, one, other *conn) {
 	for _, answer := range []string{`{"id":1,"result":{}}`, `{"id":2,"result":{}}`, `{"id":3,"result":{}}`, `{"id":4,"result":{}}`} {
 		h.Native([]byte(answer))
 	}
-	attached := func(id, thread string) *conn {
+	attached := func(config, id, thread string) *conn {
 		set, err := newSettings(agents.Start{})
 		if err != nil {
 			t.Fatal(err)
@@ -26,14 +26,15 @@ func skipping(t *testing.T) (h *hub, one, other *conn) {
 		if _, err := h.Command(&attach{c: c}); err != nil {
 			t.Fatal(err)
 		}
+		h.Native([]byte(`{"id":` + config + `,"result":{}}`))
 		h.Native([]byte(`{"id":` + id + `,"result":{"thread":{"id":"` + thread + `"},"model":"gpt","cwd":"/w","sandbox":{"type":"workspaceWrite"}}}`))
 		return c
 	}
-	one, other = attached("5", "T"), attached("6", "V")
+	one, other = attached("5", "6", "T"), attached("7", "8", "V")
 	if _, err := h.Command(&forward{c: one, Command: textPrompt("go")}); err != nil {
 		t.Fatal(err)
 	}
-	h.Native([]byte(`{"id":7,"result":{"turn":{"id":"U"}}}`))
+	h.Native([]byte(`{"id":9,"result":{"turn":{"id":"U"}}}`))
 	h.Native([]byte(turnBegan))
 	told(t, one)
 	told(t, other)
@@ -101,7 +102,7 @@ func TestSkippedAnswers(t *testing.T) {
 	if _, err := h.Command(&forward{c: other, Command: textPrompt("go")}); err != nil {
 		t.Fatal(err)
 	}
-	if out := skip(h, `{"error":{"message":"`, `"},"id":8}`); out.Broken != "" {
+	if out := skip(h, `{"error":{"message":"`, `"},"id":10}`); out.Broken != "" {
 		t.Error(out.Broken)
 	}
 	want(t, told(t, other), `"outcome":"failed"`, "its answer is longer than this server reads")
@@ -116,7 +117,8 @@ func TestSkippedAnswers(t *testing.T) {
 	if _, err := h.Command(&attach{c: c}); err != nil {
 		t.Fatal(err)
 	}
-	skip(h, `{"id":9,"result":{"thread":{"id":"`, `"}}}`)
+	h.Native([]byte(`{"id":11,"result":{}}`))
+	skip(h, `{"id":12,"result":{"thread":{"id":"`, `"}}}`)
 	<-c.ready
 	if c.t.failure == nil || !strings.Contains(c.t.failure.Message, "did not open the thread: its answer is longer") {
 		t.Errorf("the opening failed with %v", c.t.failure)
@@ -141,7 +143,7 @@ func TestSkippedAnything(t *testing.T) {
 				t.Errorf("it leads to %+v", out)
 			}
 			h.Native([]byte(turnDone))
-			h.Native([]byte(`{"id":8,"result":{}}`))
+			h.Native([]byte(`{"id":10,"result":{}}`))
 			if out := skip(h, c.before, c.after); out.Broken != "" {
 				t.Errorf("without a turn it leads to %+v", out)
 			}

@@ -38,20 +38,57 @@ type threadParams struct {
 	ExcludeTurns bool `json:"excludeTurns,omitempty"`
 }
 
-// Open returns the request that opens the thread; its response makes the
-// session ready.
+// Open returns the first request of those that open the thread; the response
+// to the last makes the session ready. First the configuration that holds in
+// the folder is read.
 func (t *translator) Open() [][]byte {
+	return [][]byte{t.call(callConfig, "config/read", configParams{t.setup.start.Directory}, nil)}
+}
+
+type configParams struct {
+	Cwd string `json:"cwd,omitempty"`
+}
+
+// configRead takes the configuration: how wide the sandbox of the workspace
+// is. If it cannot be read, the sandbox is the narrowest.
+func (t *translator) configRead(in jsonrpc.Incoming, o *output) {
+	var r struct {
+		Config struct {
+			Sandbox writable `json:"sandbox_workspace_write"`
+		} `json:"config"`
+	}
+	if in.Error == nil && json.Unmarshal(in.Result, &r) == nil {
+		t.writable = r.Config.Sandbox
+	}
+	o.send(t.begin())
+}
+
+// begin makes the request that opens the thread.
+func (t *translator) begin() []byte {
 	s := t.setup.start
 	switch {
 	case s.Resume == "":
-		return [][]byte{t.call(callOpen, "thread/start", t.threadParams(""), nil)}
+		return t.begun()
 	case !s.Fork:
-		return [][]byte{t.call(callOpen, "thread/resume", t.threadParams(s.Resume), nil)}
+		return t.call(callOpen, "thread/resume", t.threadParams(s.Resume), nil)
 	case t.settings.model == "":
-		return [][]byte{t.call(callParent, "thread/read", map[string]any{"threadId": s.Resume}, nil)}
+		return t.call(callParent, "thread/read", map[string]any{"threadId": s.Resume}, nil)
 	default:
-		return [][]byte{t.fork()}
+		return t.fork()
 	}
+}
+
+// begun makes the request for a new thread. Whoever begins one that may write
+// is taken to trust the folder: Codex notes that for ever, starts what the
+// folder's configuration names and allows what its rules allow. So the thread
+// begins as one that reads, and its first turn brings the sandbox; then it is
+// for the user's own configuration to say what is trusted. To call the folder
+// untrusted would keep its AGENTS.md from the model as well. A thread that is
+// resumed or forked is not taken for trust.
+func (t *translator) begun() []byte {
+	params := t.threadParams("")
+	params.Sandbox = sandboxRead
+	return t.call(callOpen, "thread/start", params, nil)
 }
 
 func (t *translator) fork() []byte {

@@ -42,6 +42,8 @@ type translator struct {
 	order   int
 	used    map[string]int
 	asks    map[string]*ask
+	// writable is how wide the sandbox of the workspace is.
+	writable writable
 	// context is how full the model's context window is.
 	context protocol.Context
 	// broken are the MCP servers that did not start, with the reason.
@@ -98,6 +100,7 @@ type callKind int
 
 const (
 	callOpen callKind = iota + 1
+	callConfig
 	callParent
 	callTurn
 	callSteer
@@ -147,6 +150,8 @@ func (t *translator) answered(c *call, in jsonrpc.Incoming, o *output) error {
 	switch c.kind {
 	case callOpen:
 		return t.opened(in, o)
+	case callConfig:
+		t.configRead(in, o)
 	case callParent:
 		t.parentRead(in, o)
 	case callTurn:
