@@ -224,13 +224,22 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &opening{life: l, start: s, settings: set}
+	o := &opening{life: l, start: s, settings: set, own: a.own()}
 	c, err := o.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	a.know(o.facts)
 	return c, nil
+}
+
+// own are the folders of the user's configuration, and the server's own.
+func (a *Agent) own() []string {
+	own := project.Own(a.o.Environ())
+	if root, err := a.root(); err == nil {
+		own = append(own, root)
+	}
+	return own
 }
 
 // know remembers facts for Info. A server that did not list its models told

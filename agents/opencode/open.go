@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/opencode/project"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -26,7 +27,9 @@ type opening struct {
 	life     *life
 	start    agents.Start
 	settings settings
-	facts    facts
+	// own are the folders of configuration that edits must not reach unasked.
+	own   []string
+	facts facts
 }
 
 // open makes, resumes or forks the native session and returns its conn.
@@ -43,7 +46,8 @@ func (o *opening) open(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	o.settings.System = strings.TrimSpace(o.settings.System + "\n\n" + instructions(o.start.Directory))
-	t := newTranslator(setup{Session: s.ID, Directory: o.start.Directory, Settings: o.settings, Facts: o.facts})
+	gate := &project.Gate{Dir: o.start.Directory, Own: o.own}
+	t := newTranslator(setup{Session: s.ID, Directory: o.start.Directory, Settings: o.settings, Facts: o.facts, Gate: gate})
 	c := newConn(o.life, t, o.start.KeepRaw)
 	c.report(agents.Report{Events: o.firstEvents(s)})
 	o.life.routes.add(s.ID, c)

@@ -73,7 +73,8 @@ func (t *translator) permissionAsked(raw json.RawMessage, o *output) error {
 		return nil
 	}
 	meta := readAskMetadata(n.Metadata)
-	if t.granted(n) {
+	held := n.Permission == "edit" && t.holds(meta)
+	if (t.granted(n) || t.accepts(n)) && !held {
 		t.close(a)
 		r := replyRequest(a.id, "once", "")
 		r.Kind = askPlumbing
@@ -84,6 +85,9 @@ func (t *translator) permissionAsked(raw json.RawMessage, o *output) error {
 	p := protocol.Permission{
 		PermissionID: n.ID, ItemID: a.part, Kind: permissionKind(n.Permission, tool), Title: askTitle(n, tool),
 		Description: askDescription(n, tool), Tool: tool, Options: permissionOptions(n),
+	}
+	if held {
+		p.Options = onceOptions()
 	}
 	if meta.Diff != "" {
 		d := newDiff(meta.FilePath, "update", meta.Diff)
@@ -109,11 +113,41 @@ func (t *translator) granted(n nativeAsk) bool {
 	return len(n.Always) > 0
 }
 
-// askMetadata is what an ask tells of its call.
+// accepts tells whether the permission mode allows what is asked for. The
+// server asks for edits in the mode acceptEdits too, so that it can be looked
+// at where each leads.
+func (t *translator) accepts(n nativeAsk) bool {
+	return t.settings.PermissionMode == permitEdits && n.Permission == "edit"
+}
+
+// holds tells whether an edit changes a file that no mode and no grant of the
+// session allows. It reads the file system.
+func (t *translator) holds(meta askMetadata) bool {
+	paths := []string{meta.FilePath}
+	if len(meta.Files) > 0 {
+		paths = nil
+	}
+	for _, f := range meta.Files {
+		paths = append(paths, f.FilePath)
+		if f.MovePath != "" {
+			paths = append(paths, f.MovePath)
+		}
+	}
+	return t.gate != nil && slices.ContainsFunc(paths, t.gate.Holds)
+}
+
+// askMetadata is what an ask tells of its call. A patch tells its Files.
 type askMetadata struct {
-	Command  string `json:"command"`
-	FilePath string `json:"filepath"`
-	Diff     string `json:"diff"`
+	Command  string      `json:"command"`
+	FilePath string      `json:"filepath"`
+	Diff     string      `json:"diff"`
+	Files    []askedFile `json:"files"`
+}
+
+// askedFile is a file that a patch changes; MovePath is where it moves to.
+type askedFile struct {
+	FilePath string `json:"filePath"`
+	MovePath string `json:"movePath"`
 }
 
 // readAskMetadata reads the fields that are known.
@@ -127,6 +161,9 @@ func readAskMetadata(raw json.RawMessage) askMetadata {
 		if json.Unmarshal(fields[name], to) != nil {
 			*to = ""
 		}
+	}
+	if json.Unmarshal(fields["files"], &m.Files) != nil {
+		m.Files = nil
 	}
 	return m
 }
@@ -189,8 +226,11 @@ func askTitle(n nativeAsk, tool *protocol.Tool) string {
 	}
 }
 
-// askDescription says what a lasting grant would reach.
+// askDescription says what a lasting grant would reach, or what a subagent does.
 func askDescription(n nativeAsk, tool *protocol.Tool) string {
+	if n.Permission == "task" {
+		return "A subagent runs commands and edits files without asking, unless OpenCode's own configuration says otherwise"
+	}
 	if n.Permission == tool.Name || len(n.Patterns) == 0 {
 		return ""
 	}
@@ -201,15 +241,23 @@ func askDescription(n nativeAsk, tool *protocol.Tool) string {
 // calls always holds for all sessions of the folder, until its process ends
 // (section 8.6); what is allowed for the session alone is kept by Towline.
 func permissionOptions(n nativeAsk) []protocol.PermissionOption {
-	options := []protocol.PermissionOption{{ID: optionOnce, Decision: protocol.Allow, Scope: protocol.ScopeOnce, Label: "Allow once"}}
+	options := onceOptions()
 	if len(n.Always) > 0 {
 		what := cleanLine("Allow " + n.Permission + " of " + strings.Join(n.Always, ", "))
-		options = append(options,
+		options = slices.Insert(options, 1,
 			protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow, Scope: protocol.ScopeSession, Label: what + " for this session"},
 			protocol.PermissionOption{ID: optionAlways, Decision: protocol.Allow, Scope: protocol.ScopeAlways, Label: what + " for all sessions of this folder, until OpenCode restarts"},
 		)
 	}
-	return append(options, protocol.PermissionOption{ID: optionReject, Decision: protocol.Deny, Scope: protocol.ScopeOnce, Label: "Deny"})
+	return options
+}
+
+// onceOptions are those of an ask that no lasting grant shall answer.
+func onceOptions() []protocol.PermissionOption {
+	return []protocol.PermissionOption{
+		{ID: optionOnce, Decision: protocol.Allow, Scope: protocol.ScopeOnce, Label: "Allow once"},
+		{ID: optionReject, Decision: protocol.Deny, Scope: protocol.ScopeOnce, Label: "Deny"},
+	}
 }
 
 // decide answers a permission. A denial without a message ends the turn, one

@@ -131,3 +131,59 @@ func TestRealFolderRunsNothing(t *testing.T) {
 		t.Errorf("of %q ran %v", slices.Sorted(maps.Keys(files)), entries)
 	}
 }
+
+// Accepted edits reach files of the folder alone: not what OpenCode loads, nor
+// where a link of the folder leads.
+func TestRealEditsOfConfiguration(t *testing.T) {
+	r := newReal(t)
+	dir := r.folder(t)
+	own := filepath.Join(r.home.Home, ".config/opencode")
+	if err := os.Symlink(own, filepath.Join(dir, "docs")); err != nil {
+		t.Fatal(err)
+	}
+	k := r.open(t, agents.Start{SessionID: "s", Directory: dir, PermissionMode: permitEdits})
+	for i, c := range []struct {
+		path  string
+		asked bool
+	}{
+		{"made.txt", false}, {".opencode/plugin/x.js", true}, {"opencode.json", true}, {"docs/x.js", true}, {"sub/made.txt", false},
+	} {
+		s := r.chat.On(fmt.Sprintf("edit%d", i), agenttest.InDir(dir, []agenttest.Round{
+			agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "write", Path: c.path, Content: "made\n"}}), agenttest.Play(agenttest.Say("Made.")),
+		})...)
+		from := len(k.events)
+		k.say(s.Marker())
+		if c.asked {
+			p := k.asked()
+			k.send(&agents.Decide{PermissionID: p.PermissionID, Option: p.Options[len(p.Options)-1]})
+		}
+		k.ended()
+		asked := slices.ContainsFunc(k.events[from:], func(d protocol.Data) bool { return d.EventType() == protocol.TypePermissionRequested })
+		_, err := os.Stat(filepath.Join(dir, c.path))
+		if asked != c.asked || (err == nil) == c.asked {
+			t.Errorf("%s: asked %v, made %v", c.path, asked, err == nil)
+		}
+	}
+}
+
+// A subagent's session has no rules of its parent, so starting one is asked
+// for; refused, nothing runs.
+func TestRealSubagentIsAskedFor(t *testing.T) {
+	r := newReal(t)
+	dir := r.folder(t)
+	sub := r.chat.On("sub", agenttest.Play(command("touch by-subagent")), agenttest.Play(agenttest.Say("Reported.")))
+	main := r.chat.On("main", agenttest.Play(agenttest.Block{Do: &agenttest.Do{Kind: "subagent", Text: "Run it. " + sub.Marker()}}), agenttest.Play(agenttest.Say("Done.")))
+	for _, mode := range []string{permitDefault, permitEdits} {
+		k := r.open(t, agents.Start{SessionID: mode, Directory: dir, PermissionMode: mode})
+		k.say(main.Marker())
+		p := k.asked()
+		if p.Tool.Kind != protocol.ToolTask || !strings.Contains(p.Description, "without asking") {
+			t.Errorf("asked %+v", p)
+		}
+		k.send(&agents.Decide{PermissionID: p.PermissionID, Option: p.Options[len(p.Options)-1]})
+		k.ended()
+	}
+	if _, err := os.Stat(filepath.Join(dir, "by-subagent")); err == nil || len(sub.Requests()) > 0 {
+		t.Error("the subagent ran")
+	}
+}

@@ -3,10 +3,12 @@ package opencode
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/opencode/project"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -256,6 +258,44 @@ func TestSection8Always(t *testing.T) {
 	}
 }
 
+// Where edits are accepted they are answered here, but for those of
+// configuration: these are asked for, and no lasting grant reaches them.
+func TestSection8Edits(t *testing.T) {
+	b := newBench(t)
+	b.prompt("m1")
+	b.gate = &project.Gate{Dir: t.TempDir()}
+	in := func(name string) string { return filepath.Join(b.gate.Dir, name) }
+	ask := func(id string, metadata any) {
+		b.see("permission.asked", `{"id":"`+id+`","sessionID":"%s","permission":"edit","patterns":["x"],"always":["*"],"metadata":`+string(encode(metadata))+`}`)
+	}
+	if ask("per_0", map[string]any{"filepath": in("a")}); b.kinds() != "permission.requested" {
+		t.Error("an edit is not asked for by default")
+	}
+	b.settings.PermissionMode = permitEdits
+	for id, metadata := range map[string]any{
+		"per_1": map[string]any{"filepath": in("a")},
+		"per_2": map[string]any{"filepath": "a, b", "files": []any{map[string]any{"filePath": in("a"), "movePath": in("b")}}},
+	} {
+		if ask(id, metadata); b.kinds() != "" || paths(b.out.Requests) != `POST /permission/`+id+`/reply {"reply":"once"}` {
+			t.Errorf("%s was answered with %q and %s", id, b.kinds(), paths(b.out.Requests))
+		}
+	}
+	b.grants[grant{"edit", "*"}] = true
+	for id, metadata := range map[string]any{
+		"per_3": map[string]any{"filepath": in(".opencode/plugin/x.js")},
+		"per_4": map[string]any{"filepath": "a", "files": []any{map[string]any{"filePath": in("a"), "movePath": in("opencode.json")}}},
+		"per_5": map[string]any{},
+	} {
+		if ask(id, metadata); b.kinds() != "permission.requested" {
+			t.Errorf("%s was answered with %q and %s", id, b.kinds(), paths(b.out.Requests))
+			continue
+		}
+		if p := b.out.Events[0].(*protocol.PermissionRequested).Permission; len(p.Options) != 2 || p.Options[0].ID != optionOnce || p.Options[1].ID != optionReject {
+			t.Errorf("%s has the options %+v", id, p.Options)
+		}
+	}
+}
+
 // 8.8: a subagent's idle does not end the turn, and its asks are the root's.
 func TestSection8Subagent(t *testing.T) {
 	b := newBench(t)
@@ -401,12 +441,12 @@ func TestSection7History(t *testing.T) {
 func TestSection3Rules(t *testing.T) {
 	f := newBench(t).facts
 	for _, c := range []struct{ mode, permission, want string }{
-		{"build", permitDefault, "edit:ask bash:ask webfetch:ask websearch:ask calc_*:ask"},
-		{"build", permitEdits, "edit:allow bash:ask webfetch:ask websearch:ask calc_*:ask"},
+		{"build", permitDefault, "edit:ask bash:ask webfetch:ask websearch:ask task:ask calc_*:ask"},
+		{"build", permitEdits, "edit:ask bash:ask webfetch:ask websearch:ask task:ask calc_*:ask"},
 		{"build", permitAll, "*:allow"},
 		{"build", permitConfig, ""},
-		{"plan", permitDefault, "bash:ask webfetch:ask websearch:ask calc_*:ask"},
-		{"plan", permitEdits, "bash:ask webfetch:ask websearch:ask calc_*:ask"},
+		{"plan", permitDefault, "bash:ask webfetch:ask websearch:ask task:ask calc_*:ask"},
+		{"plan", permitEdits, "bash:ask webfetch:ask websearch:ask task:ask calc_*:ask"},
 		{"plan", permitAll, "*:allow edit:deny edit:allow"},
 	} {
 		var got []string

@@ -44,8 +44,8 @@ const (
 // permissionModes lists them for clients.
 func permissionModes() []protocol.Mode {
 	return []protocol.Mode{
-		{ID: permitDefault, Name: "Ask", Description: "Asks before edits, commands, fetches and MCP tools"},
-		{ID: permitEdits, Name: "Accept edits", Description: "Edits files in the folder without asking, and asks before commands, fetches and MCP tools"},
+		{ID: permitDefault, Name: "Ask", Description: "Asks before edits, commands, fetches, MCP tools and subagents"},
+		{ID: permitEdits, Name: "Accept edits", Description: "Edits files in the folder without asking, but for OpenCode's configuration, and asks before commands, fetches, MCP tools and subagents"},
 		{ID: permitAll, Name: "Bypass", Description: "Runs everything without asking"},
 		{ID: permitConfig, Name: "As configured", Description: "Asks as OpenCode's own configuration says"},
 	}
@@ -90,11 +90,10 @@ func (s settings) rules(f facts) []rule {
 		return []rule{}
 	case permitAll:
 		allowed = []string{"*"}
-	case permitEdits:
-		allowed = []string{"edit"}
-		asked = []string{"bash", "webfetch", "websearch"}
-	default:
-		asked = []string{"edit", "bash", "webfetch", "websearch"}
+	default: // also where edits are accepted: see translator.accepts
+		// A subagent's session has none of these rules, so that it is started
+		// is asked for.
+		asked = []string{"edit", "bash", "webfetch", "websearch", "task"}
 	}
 	if s.PermissionMode != permitAll {
 		for _, server := range f.Servers {

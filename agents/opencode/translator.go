@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/opencode/project"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -15,6 +16,9 @@ type setup struct {
 	Settings settings
 	// Facts are what the server told of itself when the session was opened.
 	Facts facts
+	// Gate holds edits back that must be asked for; nil for none, as in a
+	// replay, which reads no files.
+	Gate *project.Gate
 }
 
 // translator is the pure half of a session: its state, as far as its events
@@ -25,6 +29,7 @@ type translator struct {
 	directory string
 	settings  settings
 	facts     facts
+	gate      *project.Gate
 
 	turn turn
 	// turns counts the turns that began.
@@ -57,7 +62,7 @@ type translator struct {
 // newTranslator returns the translator of a session that was just opened.
 func newTranslator(s setup) *translator {
 	return &translator{
-		session: s.Session, directory: s.Directory, settings: s.Settings, facts: s.Facts,
+		session: s.Session, directory: s.Directory, settings: s.Settings, facts: s.Facts, gate: s.Gate,
 		messages: map[string]*message{}, parts: map[string]*part{}, calls: map[callKey]string{},
 		children: map[string]*child{}, asks: map[string]*ask{}, grants: map[grant]bool{},
 		answeredAsks: map[string]bool{},
