@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/towline-dev/towline/agents"
+	"github.com/towline-dev/towline/agents/opencode/project"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -31,6 +32,8 @@ type conn struct {
 	session   string
 	directory string
 	keepRaw   bool
+	// gate is the translator's; nil for none.
+	gate *project.Gate
 
 	// tasks are the goroutine that performs the requests which events lead
 	// to, and one for each request that is answered at the end of a turn.
@@ -63,7 +66,7 @@ var _ agents.Conn = (*conn)(nil)
 func newConn(l *life, t *translator, keepRaw bool) *conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &conn{
-		life: l, session: t.session, directory: t.directory, keepRaw: keepRaw, translator: t,
+		life: l, session: t.session, directory: t.directory, keepRaw: keepRaw, gate: t.gate, translator: t,
 		ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
 	c.tasks.Go(c.perform)
@@ -195,6 +198,13 @@ func (c *conn) Recv() ([]agents.Report, error) {
 func (c *conn) Send(ctx context.Context, cmd agents.Command) error {
 	c.sending.Lock()
 	defer c.sending.Unlock()
+	if _, ok := cmd.(*agents.Prompt); ok && c.gate != nil {
+		// The server loads plugins with a prompt, and those may be newer than
+		// the session.
+		if err := c.gate.Check(); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()

@@ -187,3 +187,25 @@ func TestRealSubagentIsAskedFor(t *testing.T) {
 		t.Error("the subagent ran")
 	}
 }
+
+// Plugins that came after the session was opened do not run with its prompt.
+func TestRealPluginsAfterOpening(t *testing.T) {
+	r := newReal(t)
+	dir, mark := r.folder(t), filepath.Join(t.TempDir(), "mark")
+	s := r.chat.On("hello", agenttest.Play(agenttest.Say("Hello.")))
+	k := r.open(t, agents.Start{SessionID: "s", Directory: dir})
+	fill(t, dir, map[string]string{".opencode/plugin/x.js": spy(mark)})
+	prompt := &agents.Prompt{PromptID: "m1", Content: textContentOf(s.Marker())}
+	if err := k.Send(t.Context(), prompt); protocol.CodeOf(err) != protocol.CodeAgentStartFailed {
+		t.Errorf("the prompt was answered with %v", err)
+		k.ended()
+	}
+	wantMark(t, mark, false)
+	if err := os.RemoveAll(filepath.Join(dir, ".opencode")); err != nil {
+		t.Fatal(err)
+	}
+	k.say(s.Marker())
+	if end := k.ended(); end.Outcome != protocol.OutcomeCompleted {
+		t.Errorf("the turn after it ended as %+v", end)
+	}
+}

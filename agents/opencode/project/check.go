@@ -29,18 +29,21 @@ var (
 	codeEndings   = []string{".js", ".ts"}
 )
 
+// Check refuses a work folder that brings plugins (Gate.Check). environ is the
+// environment that tells where the user's own configuration is.
+func Check(dir string, environ []string) error { return Gate{Dir: dir, Own: Own(environ)}.Check() }
+
 // Check refuses a work folder that brings plugins. OpenCode looks for them in
 // the folder and, where git finds no repository, in all folders above it: a
 // .git that is none leads it past the repository's root, so all are looked at
 // here. The user's own configuration, which OpenCode loads anywhere, may have
-// plugins; environ is the environment that tells where it is.
+// plugins.
 //
 // The error is a *protocol.Error of the code agent_start_failed.
-func Check(dir string, environ []string) error {
-	own := Own(environ)
-	for _, dir := range upwards(dir) {
+func (g Gate) Check() error {
+	for _, dir := range upwards(g.Dir) {
 		for _, place := range []string{dir, filepath.Join(dir, folder)} {
-			if slices.ContainsFunc(own, func(o string) bool { return same(o, place) }) {
+			if slices.ContainsFunc(g.Own, func(o string) bool { return same(o, place) }) {
 				continue
 			}
 			if found := plugins(place); found != "" {
@@ -110,8 +113,8 @@ func plugins(dir string) string {
 }
 
 // namesPlugins tells whether a configuration file could hold the key plugin or
-// plugins. The word alone counts, because a parser of JSON with comments could
-// understand another key than OpenCode's.
+// plugins, wherever it is: a parser of JSON with comments could understand
+// another place than OpenCode's. A file too long to be read counts as one.
 func namesPlugins(path string) bool {
 	// A pipe of that name must not hold the session up.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -123,8 +126,11 @@ func namesPlugins(path string) bool {
 		return false
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	return err != nil || len(b) > maxFile || strings.Contains(unescaped(string(b)), "plugin")
+	return err != nil || len(b) > maxFile || pluginKey.MatchString(unescaped(string(b)))
 }
+
+// pluginKey is the key of plugins, or a text of that value.
+var pluginKey = regexp.MustCompile(`"plugins?"`)
 
 // escape is a letter as JSON may write it.
 var escape = regexp.MustCompile(`\\u00[0-7][0-9a-fA-F]`)

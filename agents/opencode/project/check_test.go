@@ -64,7 +64,7 @@ func TestCheck(t *testing.T) {
 		{"named above", map[string]string{"opencode.json": `{"plugins":["x"]}`, "a/b/": ""}, "a/b", "opencode.json"},
 		{"too long to tell", map[string]string{"opencode.json": strings.Repeat(" ", maxFile+1)}, "", "opencode.json"},
 		{"what is no plugin", map[string]string{
-			".opencode/plugin/x.mjs": "", ".opencode/plugin/README.md": "", ".opencode/tool/x.js": "", "plugin/x.js": "", "opencode.json": `{"a":"\u0041\n"}`,
+			".opencode/plugin/x.mjs": "", ".opencode/plugin/README.md": "", ".opencode/tool/x.js": "", "plugin/x.js": "", "opencode.json": `{"a":"\u0041\n","instructions":["plugin/README.md"]}`,
 		}, "", ""},
 		{"of a folder below", map[string]string{"sub/.opencode/plugin/x.js": ""}, "", ""},
 		{"the user's own", map[string]string{"home/.opencode/plugin/x.js": "", "home/.config/opencode/opencode.json": `{"plugin":[]}`, "home/work/": ""}, "home/work", ""},

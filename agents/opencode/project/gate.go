@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// Gate tells the edits that are asked for where a client accepts edits: those
-// that would change what OpenCode loads, and those that a link leads out of the
-// work folder. It looks at the file system as it is when the edit is asked for.
+// Gate tells what OpenCode may not do unasked in a work folder. It looks at the
+// file system as it is when it is asked.
 type Gate struct {
 	// Dir is the work folder, Own the folders of configuration outside it.
 	Dir string
 	Own []string
 }
 
-// Holds tells whether an edit of a file must be asked for. What cannot be told
-// counts as true.
+// Holds tells whether an edit of a file must be asked for where a client accepts
+// edits: one that would change what OpenCode loads, or that a link leads out of
+// the work folder. What cannot be told counts as true.
 func (g Gate) Holds(path string) bool {
 	if !filepath.IsAbs(path) || slices.Contains(strings.Split(path, "/"), "..") {
 		return true
