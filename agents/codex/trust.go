@@ -14,6 +14,9 @@ import (
 // CLI writes.
 var trusted = regexp.MustCompile(`(?m)^[ \t]*\[[ \t]*projects[ \t]*\.[^\n]*\][ \t]*\r?\n[ \t]*trust_level[ \t]*=[ \t]*["']trusted["'][ \t]*(?:\r?\n|\z)`)
 
+// inline finds folders in the form that the CLI rewrites to its own.
+var inline = regexp.MustCompile(`(?m)^[ \t]*projects[ \t]*=`)
+
 // forgetTrust takes the folders out of our configuration that are trusted
 // there, and not in the user's: the CLI notes every folder that a thread which
 // may write begins in (translator.begun), and then starts what the folder's
@@ -44,6 +47,9 @@ func forgetTrust(home, user string) error {
 	})
 	if len(left) == len(ours) {
 		return nil
+	}
+	if inline.Match(users) {
+		left = users // what it trusts was among what is taken out
 	}
 	if err := replaceFile(path, left); err != nil {
 		return fmt.Errorf("cannot take folders out of Codex's configuration: %w", err)

@@ -22,6 +22,7 @@ func TestForgetTrust(t *testing.T) {
 		"untrusted":        {"", doubt + gone, doubt},
 		"not any more":     {"[projects.\"/gone\"]\ntrust_level = \"untrusted\"\n", gone, ""},
 		"spelt otherwise":  {"[projects.\"/mine\"]\ntrust_level=\"trusted\"\n", "[projects.\"/mine\"]\ntrust_level=\"trusted\"\n" + gone, "[projects.\"/mine\"]\ntrust_level=\"trusted\"\n"},
+		"in one line":      {"projects = {\"/mine\" = {trust_level = \"trusted\"}}\na = 1\n", mine + gone + "a = 1\n", "projects = {\"/mine\" = {trust_level = \"trusted\"}}\na = 1\n"},
 		"a name with more": {"", "[projects.\"/a] b\"]\ntrust_level = \"trusted\"\n", ""},
 	} {
 		home, user := t.TempDir(), t.TempDir()
