@@ -316,6 +316,18 @@ func (w *watch) Skipped(head, tail []byte) agents.Output {
 	return w.look(opening, w.translator.Skipped(head, tail))
 }
 
+// Command passes a command on. The folder is checked with each prompt again,
+// because an agent may load what is in it then.
+func (w *watch) Command(c agents.Command) (agents.Output, error) {
+	check := w.agent.o.Entry.CheckFolder
+	if _, ok := c.(*agents.Prompt); ok && check != nil {
+		if err := check(w.setup.Directory, w.agent.o.Environ()); err != nil {
+			return agents.Output{}, err
+		}
+	}
+	return w.translator.Command(c)
+}
+
 // look looks at what a frame has changed.
 func (w *watch) look(opening bool, out agents.Output) agents.Output {
 	switch {

@@ -50,9 +50,19 @@ func TestRealOpenCodeFolderWithPlugins(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := turn(); err != nil {
-		t.Error(err)
+	conn := r.open(t, start)
+	defer finish(t, conn)
+	late := filepath.Join(r.home.Dir, ".opencode/plugin/late.js")
+	if err := os.WriteFile(late, []byte(spy), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	if err := conn.Send(t.Context(), say("m0", s.Marker())); protocol.CodeOf(err) != protocol.CodeAgentStartFailed {
+		t.Errorf("the prompt with a late plugin was answered with %v", err)
+	}
+	if err := os.Remove(late); err != nil {
+		t.Fatal(err)
+	}
+	want(t, runTurn(t, conn, "m1", s.Marker(), nil), `"outcome":"completed"`)
 	if _, err := os.Stat(mark); err == nil {
 		t.Error("the folder's code ran")
 	}
