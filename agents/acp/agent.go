@@ -241,11 +241,11 @@ func (a *Agent) Open(ctx context.Context, s agents.Start) (agents.Conn, error) {
 	if err := a.Check(s); err != nil {
 		return nil, err
 	}
-	_, conn, err := a.open(ctx, s, false)
+	w, conn, err := a.open(ctx, s, false)
 	if err != nil {
 		return nil, err
 	}
-	return conn, nil
+	return pausing{conn, &w.pause}, nil
 }
 
 // open starts the agent and opens its session, or lists those that it has. The
@@ -266,6 +266,7 @@ func (a *Agent) open(ctx context.Context, s agents.Start, list bool) (*watch, *a
 		Resume: s.Resume, Auth: a.auth(s.Env), Spent: s.Spent,
 		List: list,
 	})}
+	w.pause.after = a.o.Entry.Quirks.AfterFailure
 	conn, err := agents.OpenStdio(ctx, agents.StdioOptions{
 		Process: agents.ProcessOptions{
 			Path: e.Path, Args: a.o.Entry.Command[1:], Dir: s.Directory, Env: a.environment(s.Env),
@@ -302,6 +303,7 @@ type watch struct {
 	*translator
 	agent  *Agent
 	giveUp context.CancelFunc
+	pause  pause
 }
 
 // Native passes the frame on.
@@ -330,6 +332,7 @@ func (w *watch) Command(c agents.Command) (agents.Output, error) {
 
 // look looks at what a frame has changed.
 func (w *watch) look(opening bool, out agents.Output) agents.Output {
+	w.pause.look(out)
 	switch {
 	case w.failure != "":
 		w.giveUp()

@@ -1,6 +1,10 @@
 package acp
 
-import "github.com/towline-dev/towline/protocol"
+import (
+	"time"
+
+	"github.com/towline-dev/towline/protocol"
+)
 
 // Quirks are what an agent does in its own way, as recordings of it show. The
 // zero value is an agent that does nothing unusual. They are data: no code asks
@@ -44,6 +48,10 @@ type Quirks struct {
 	// FailedText begins the last piece of text of a turn whose model failed,
 	// where the agent calls the turn ended; its answer then tells no usage.
 	FailedText string
+	// AfterFailure is how long the next prompt waits after a turn that failed,
+	// for an agent that tells the failure before it is done with the turn: a
+	// prompt in between joins what has ended, and is never answered.
+	AfterFailure time.Duration
 	// Scopes is how far an option reaches, by its id; an allow_always option
 	// that is not here counts as kept by the agent.
 	Scopes map[string]protocol.Scope
@@ -112,10 +120,11 @@ var (
 		TaskTools:       []string{"task"},
 	}
 	codexQuirks = Quirks{
-		ExitCode:   []string{"exit_code"},
-		Output:     []string{"aggregated_output"},
-		CallFields: []string{"call_id", "turn_id", "process_id", "started_at_ms"},
-		ServerTool: []string{"server", "tool"},
+		AfterFailure: 250 * time.Millisecond,
+		ExitCode:     []string{"exit_code"},
+		Output:       []string{"aggregated_output"},
+		CallFields:   []string{"call_id", "turn_id", "process_id", "started_at_ms"},
+		ServerTool:   []string{"server", "tool"},
 	}
 	copilotQuirks = Quirks{FailedText: "Error: "}
 )
