@@ -2,6 +2,7 @@ package agents
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"unicode/utf8"
 
@@ -17,6 +18,16 @@ var lineEnds = strings.NewReplacer("\r\n", "⏎", "\n", "⏎", "\t", " ")
 // because they part commands.
 func OneLine(s string) string {
 	return protocol.EscapeTitle(lineEnds.Replace(strings.TrimSpace(s)), maxTitle)
+}
+
+// PromptDropped tells that a prompt which was to join a turn did not, and will
+// not be carried out. The message says why, and what to do.
+func PromptDropped(promptID, message string) *protocol.ErrorEvent {
+	details, err := json.Marshal(map[string]string{"prompt_id": promptID})
+	if err != nil {
+		panic("agents: cannot encode a prompt's id: " + err.Error()) // a string always encodes
+	}
+	return &protocol.ErrorEvent{Code: "prompt_dropped", Message: message, Details: details}
 }
 
 // PromptText is a part of a prompt as text, for agents whose prompts are texts

@@ -202,7 +202,7 @@ func (f field) value(answers []string) (name string, value any, err error) {
 		case f.custom != "":
 			return "", nil, f.misfit("takes one answer")
 		default:
-			return "", nil, protocol.Errorf(protocol.CodeInvalidRequest, "%q is none of the choices of the question; answer with a label", cleanLine(answer))
+			return "", nil, protocol.Errorf(protocol.CodeInvalidRequest, "%q is none of the choices of the question; answer with a label", agents.OneLine(answer))
 		}
 	}
 	value, err = f.typed(values)
@@ -242,7 +242,7 @@ func (f field) typed(answers []string) (any, error) {
 
 // misfit refuses an answer.
 func (f field) misfit(why string) error {
-	return protocol.Errorf(protocol.CodeInvalidRequest, "the question %q %s", cleanLine(cmp.Or(f.schema.Title, f.name)), why)
+	return protocol.Errorf(protocol.CodeInvalidRequest, "the question %q %s", agents.OneLine(cmp.Or(f.schema.Title, f.name)), why)
 }
 
 // rejectQuestion declines to answer.

@@ -98,7 +98,7 @@ func (l *listing) take(result json.RawMessage) (next string, ok bool) {
 			l.Truncated = true
 			return "", true
 		}
-		native := protocol.NativeSession{NativeSessionID: s.ID, Title: cleanLine(s.Title), Directory: s.Directory}
+		native := protocol.NativeSession{NativeSessionID: s.ID, Title: agents.OneLine(s.Title), Directory: s.Directory}
 		if at, err := time.Parse(time.RFC3339, s.Updated); err == nil {
 			native.UpdatedAt = &at
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/agents/jsonrpc"
 	"github.com/towline-dev/towline/protocol"
 )
@@ -157,7 +158,7 @@ func (t *translator) continued(again func(*output)) answer {
 		case err == nil:
 			t.sessionOpened(t.setup.Resume, result, o)
 		case !t.login(err, again, o):
-			o.notice("info", "resume_failed", cleanLine("the agent refused a way to resume its session: "+errorText(err)), nil)
+			o.notice("info", "resume_failed", agents.OneLine("the agent refused a way to resume its session: "+errorText(err)), nil)
 			t.nextWay(o)
 		}
 	}
@@ -213,7 +214,7 @@ func (t *translator) loginHelp(err *jsonrpc.Error) string {
 	help := "run it once by hand to log in, or set its key for the server"
 	methods := make([]string, 0, len(t.agent.AuthMethods))
 	for _, m := range t.agent.AuthMethods {
-		methods = append(methods, cleanLine(cmp.Or(m.Description, m.Name, m.ID)))
+		methods = append(methods, agents.OneLine(cmp.Or(m.Description, m.Name, m.ID)))
 	}
 	if len(methods) > 0 {
 		help += "; it offers: " + strings.Join(methods, "; ")
@@ -221,7 +222,7 @@ func (t *translator) loginHelp(err *jsonrpc.Error) string {
 	if err == nil {
 		return help
 	}
-	said := strings.TrimSpace(strings.TrimPrefix(cleanLine(errorText(err)), authRequired))
+	said := strings.TrimSpace(strings.TrimPrefix(agents.OneLine(errorText(err)), authRequired))
 	if said = strings.TrimLeft(said, ".: "); said != "" {
 		help += "; it says: " + said
 	}
@@ -275,7 +276,7 @@ func (t *translator) settle(o *output) {
 		t.set(want.s, value, func(err *jsonrpc.Error, o *output) {
 			t.opening.settling--
 			if err != nil {
-				t.unsettled("it refused "+want.s.name+" "+cleanLine(value)+": "+errorText(err), o)
+				t.unsettled("it refused "+want.s.name+" "+agents.OneLine(value)+": "+errorText(err), o)
 			}
 			t.settled(o)
 		}, o)

@@ -211,7 +211,7 @@ func (t *translator) options(f permissionFrame) []protocol.PermissionOption {
 	var options []protocol.PermissionOption
 	refusable := false
 	for _, n := range f.Options {
-		option := protocol.PermissionOption{ID: n.ID, Label: cmp.Or(cleanLine(n.Name), n.ID), Decision: protocol.Allow, Scope: protocol.ScopeOnce}
+		option := protocol.PermissionOption{ID: n.ID, Label: cmp.Or(agents.OneLine(n.Name), n.ID), Decision: protocol.Allow, Scope: protocol.ScopeOnce}
 		switch n.Kind {
 		case "allow_once":
 		case "allow_always":

@@ -78,7 +78,7 @@ const (
 )
 
 func other(option configOption) otherOption {
-	o := otherOption{ID: option.ID, Name: cleanLine(option.Name), Category: option.Category}
+	o := otherOption{ID: option.ID, Name: agents.OneLine(option.Name), Category: option.Category}
 	if len(option.Current) <= maxCurrent {
 		o.Current = option.Current
 	}
@@ -99,7 +99,7 @@ func (t *translator) tellOthers(o *output) {
 	for _, option := range t.settings.others {
 		names = append(names, cmp.Or(option.Name, option.ID)+" ("+cmp.Or(strings.Trim(string(option.Current), `"`), "...")+")")
 	}
-	o.notice("info", "settings_unsupported", "the agent has settings that are not chosen through a session: "+cleanLine(strings.Join(names, ", ")),
+	o.notice("info", "settings_unsupported", "the agent has settings that are not chosen through a session: "+agents.OneLine(strings.Join(names, ", ")),
 		map[string]any{"options": t.settings.others})
 }
 
@@ -141,7 +141,7 @@ func (s *setting) find(value string) (string, error) {
 			return s.choices[i].ID, nil
 		}
 	}
-	return "", protocol.Errorf(code, "this agent has no %s %q; take one of: %s", s.name, cleanLine(value), strings.Join(s.ids(), ", "))
+	return "", protocol.Errorf(code, "this agent has no %s %q; take one of: %s", s.name, agents.OneLine(value), strings.Join(s.ids(), ", "))
 }
 
 func (s *setting) ids() []string {
@@ -239,7 +239,7 @@ func (t *translator) configure(c *agents.Configure, o *output) error {
 	for _, ch := range changes {
 		t.set(ch.s, ch.value, func(err *jsonrpc.Error, o *output) {
 			if err != nil {
-				o.emit(&protocol.ErrorEvent{Code: "configure_failed", Message: "the agent refused " + ch.s.name + " " + cleanLine(ch.value) + ": " + errorText(err)})
+				o.emit(&protocol.ErrorEvent{Code: "configure_failed", Message: "the agent refused " + ch.s.name + " " + agents.OneLine(ch.value) + ": " + errorText(err)})
 			}
 		}, o)
 	}

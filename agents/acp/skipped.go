@@ -19,7 +19,7 @@ func (t *translator) Skipped(head, tail []byte) agents.Output {
 		o.Frames = append(o.Frames, t.peer.TooLong(in.ID))
 		o.emit(&protocol.ErrorEvent{
 			Code:    string(protocol.CodeTooLarge),
-			Message: "a request of the agent is longer than this server reads, so it was refused: " + cleanLine(in.Method),
+			Message: "a request of the agent is longer than this server reads, so it was refused: " + agents.OneLine(in.Method),
 		})
 	}
 	return o.Output

@@ -3,9 +3,6 @@ package acp
 import (
 	"encoding/json"
 	"errors"
-	"strings"
-
-	"github.com/towline-dev/towline/protocol"
 )
 
 var (
@@ -15,15 +12,6 @@ var (
 	errOtherSession = errors.New("the message is of another session")
 	errNotOffered   = errors.New("the agent asks for a method that was not offered; it was refused")
 )
-
-// cleanLine makes one line of a native text, escaped as titles are (RELIABILITY
-// S16).
-func cleanLine(s string) string {
-	const most = 200
-	return protocol.EscapeTitle(lineEnds.Replace(strings.TrimSpace(s)), most)
-}
-
-var lineEnds = strings.NewReplacer("\r\n", "⏎", "\n", "⏎", "\t", " ")
 
 // encode makes JSON of our own types and checked JSON, so it cannot fail.
 func encode(v any) json.RawMessage {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -172,7 +173,7 @@ func (t *translator) start(c *toolCall, o *output) {
 func (c *toolCall) describe(q *Quirks) *protocol.Tool {
 	tool := &protocol.Tool{
 		Name: cmp.Or(c.name, c.kind, "unknown"), Kind: toolKind(c.kind), CallID: c.id,
-		Title: cleanLine(cmp.Or(c.title, c.name, c.kind, "tool call")),
+		Title: agents.OneLine(cmp.Or(c.title, c.name, c.kind, "tool call")),
 	}
 	if !absent(c.input) {
 		tool.Input = c.input

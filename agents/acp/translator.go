@@ -149,7 +149,7 @@ func (t *translator) request(in jsonrpc.Incoming, o *output) error {
 		t.fail(o, "it does not speak the Agent Client Protocol: it answers with what it was sent; check the command line")
 		return nil
 	}
-	o.refuse(t, in.ID, "method not found: "+cleanLine(in.Method))
+	o.refuse(t, in.ID, "method not found: "+agents.OneLine(in.Method))
 	if strings.HasPrefix(in.Method, "fs/") || strings.HasPrefix(in.Method, "terminal/") {
 		return nil // known, and not offered; the agent does it by itself
 	}

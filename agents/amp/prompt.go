@@ -3,7 +3,7 @@ package amp
 import (
 	"slices"
 
-	"github.com/towline-dev/towline/protocol"
+	"github.com/towline-dev/towline/agents"
 )
 
 // sentPrompt is a prompt that was written and has not been echoed: the process
@@ -63,9 +63,6 @@ func (t *translator) turnWaits() bool {
 	return t.turn.open || slices.ContainsFunc(t.prompts, func(p sentPrompt) bool { return !p.steer })
 }
 
-// codeDropped is the code of a prompt that was to join a turn and did not.
-const codeDropped = "prompt_dropped"
-
 // dropUnread takes all prompts that the process at hand will not read any
 // more. Those that were to join its turn are told here, once; the others,
 // which it returns, are told by the end of their turn.
@@ -75,10 +72,7 @@ func (t *translator) dropUnread(o *output) (ids []string) {
 			ids = append(ids, p.id)
 			continue
 		}
-		o.emit(&protocol.ErrorEvent{
-			Code: codeDropped, Message: "Amp ended before it read a prompt that was to join the turn; send the prompt again",
-			Details: encode(map[string]string{"prompt_id": p.id}),
-		})
+		o.emit(agents.PromptDropped(p.id, "Amp ended before it read a prompt that was to join the turn; send the prompt again"))
 	}
 	t.prompts = nil
 	return ids

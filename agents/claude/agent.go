@@ -269,9 +269,9 @@ func (o *opening) explain(err error) error {
 	if o.reason == "" {
 		return err
 	}
-	message := "Claude Code did not start: " + cleanLine(o.reason)
+	message := "Claude Code did not start: " + agents.OneLine(o.reason)
 	if strings.Contains(o.reason, noConversation) {
-		message = "Claude Code does not know the native session to resume (" + cleanLine(o.reason) + "); start a new session, or check the id and the user that the server runs as"
+		message = "Claude Code does not know the native session to resume (" + agents.OneLine(o.reason) + "); start a new session, or check the id and the user that the server runs as"
 	}
 	return &protocol.Error{Code: e.Code, Message: message, Details: e.Details}
 }

@@ -44,7 +44,7 @@ func nativeMode(word string) (string, error) {
 		word = modeBypass
 	}
 	if !slices.Contains(nativeModes, word) {
-		return "", protocol.Errorf(protocol.CodeInvalidRequest, "Claude Code has no permission mode %q; take default, acceptEdits, plan, dontAsk, auto or bypass", cleanLine(word))
+		return "", protocol.Errorf(protocol.CodeInvalidRequest, "Claude Code has no permission mode %q; take default, acceptEdits, plan, dontAsk, auto or bypass", agents.OneLine(word))
 	}
 	return word, nil
 }
@@ -106,7 +106,7 @@ func (t *translator) configure(c *agents.Configure, o *output) error {
 }
 
 func unknownEffort(effort string) error {
-	return protocol.Errorf(protocol.CodeInvalidRequest, "Claude Code has no effort %q; take low, medium, high, xhigh or max", cleanLine(effort))
+	return protocol.Errorf(protocol.CodeInvalidRequest, "Claude Code has no effort %q; take low, medium, high, xhigh or max", agents.OneLine(effort))
 }
 
 // wantedMode is the permission mode that mode and permission mode ask for.
@@ -128,7 +128,7 @@ func (t *translator) wantedMode(c *agents.Configure) (string, error) {
 }
 
 func unknownMode(mode string) error {
-	return protocol.Errorf(protocol.CodeModeNotSupported, "Claude Code has no mode %q; take default or plan", cleanLine(mode))
+	return protocol.Errorf(protocol.CodeModeNotSupported, "Claude Code has no mode %q; take default or plan", agents.OneLine(mode))
 }
 
 // controlResponse takes the answer to one of our requests.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -147,7 +148,7 @@ func apiRetry(frame []byte, o *output) error {
 	}
 	cause := "the connection failed"
 	if f.Status != nil {
-		cause = fmt.Sprintf("the model's API answered %d (%s)", *f.Status, cleanLine(f.Error))
+		cause = fmt.Sprintf("the model's API answered %d (%s)", *f.Status, agents.OneLine(f.Error))
 	}
 	message := fmt.Sprintf("%s; attempt %d of %d follows in %d ms", cause, f.Attempt, f.Max, f.DelayMS)
 	details := map[string]any{"attempt": f.Attempt, "max_attempts": f.Max, "delay_ms": f.DelayMS, "status": f.Status, "error": f.Error}

@@ -78,7 +78,7 @@ func (t *translator) controlRequest(frame []byte, o *output) error {
 		return nil
 	default:
 		o.send(refusal(f.RequestID))
-		o.unparsed(frame, "the request "+cleanLine(head.Subtype)+" is not supported; it was refused")
+		o.unparsed(frame, "the request "+agents.OneLine(head.Subtype)+" is not supported; it was refused")
 		return nil
 	}
 }
@@ -212,11 +212,11 @@ func (s suggestion) label() string {
 		if len(rules) == 0 {
 			return ""
 		}
-		return cleanLine("Allow " + strings.Join(rules, ", "))
+		return agents.OneLine("Allow " + strings.Join(rules, ", "))
 	case "addDirectories":
-		return cleanLine("Allow, and open " + strings.Join(s.Directories, ", "))
+		return agents.OneLine("Allow, and open " + strings.Join(s.Directories, ", "))
 	case "setMode":
-		return cleanLine("Allow, and switch to permission mode " + s.Mode)
+		return agents.OneLine("Allow, and switch to permission mode " + s.Mode)
 	default:
 		return ""
 	}
@@ -351,7 +351,7 @@ func (t *translator) permissionDenied(frame []byte, o *output) error {
 		call.declined = true
 	}
 	details := encode(map[string]string{"tool": f.Tool, "item_id": f.ToolUseID, "reason": f.Reason})
-	o.notice("warning", "permission_denied", cleanLine("the agent's own rules denied "+f.Tool+": "+f.Message), details)
+	o.notice("warning", "permission_denied", agents.OneLine("the agent's own rules denied "+f.Tool+": "+f.Message), details)
 	return nil
 }
 

@@ -46,7 +46,7 @@ func refuseSkipped(e agents.Ends, o *output) {
 	what = strings.TrimSpace(what + " " + e.InnerText("tool_name"))
 	o.emit(&protocol.ErrorEvent{
 		Code:    string(protocol.CodeTooLarge),
-		Message: cleanLine("a request of the agent is longer than this server reads, so it was refused: " + what),
+		Message: agents.OneLine("a request of the agent is longer than this server reads, so it was refused: " + what),
 	})
 }
 

@@ -1,6 +1,10 @@
 package claude
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/towline-dev/towline/agents"
+)
 
 // task is a subagent (local_agent) or a shell (local_bash) that the CLI
 // follows by a task id.
@@ -27,10 +31,10 @@ func (t *translator) taskStarted(frame []byte, o *output) error {
 		t.tasks[k.TaskID] = k.TaskType
 	}
 	if k.TaskType == "local_agent" {
-		o.notice("info", "subagent_started", cleanLine("a subagent started: "+k.Description), k.details())
+		o.notice("info", "subagent_started", agents.OneLine("a subagent started: "+k.Description), k.details())
 		return nil
 	}
-	o.notice("info", "task_started", cleanLine("a background task started: "+k.Description), k.details())
+	o.notice("info", "task_started", agents.OneLine("a background task started: "+k.Description), k.details())
 	return nil
 }
 
@@ -49,10 +53,10 @@ func (t *translator) taskEnded(frame []byte, o *output) error {
 	}
 	if k.TaskType == "local_agent" {
 		t.forgetSubagent(k.ToolUseID)
-		o.notice(level, "subagent_ended", cleanLine("a subagent ended ("+k.Status+"): "+k.Summary), k.details())
+		o.notice(level, "subagent_ended", agents.OneLine("a subagent ended ("+k.Status+"): "+k.Summary), k.details())
 		return nil
 	}
-	o.notice(level, "task_ended", cleanLine("a background task ended ("+k.Status+"): "+k.Summary), k.details())
+	o.notice(level, "task_ended", agents.OneLine("a background task ended ("+k.Status+"): "+k.Summary), k.details())
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -92,10 +93,10 @@ func toolTitle(name string, input json.RawMessage) string {
 	in := readInput(input)
 	for _, detail := range []string{in.Command, in.FilePath, in.Notebook, in.Pattern, in.Query, in.URL, in.Subject, in.Description, in.Path} {
 		if detail != "" {
-			return cleanLine(name + ": " + detail)
+			return agents.OneLine(name + ": " + detail)
 		}
 	}
-	return cleanLine(name)
+	return agents.OneLine(name)
 }
 
 // startTool reports a call. Its input is absent while it still streams.
@@ -240,15 +241,6 @@ func (c *toolCall) status(isError bool, meta resultMeta, d resultDetail) protoco
 		return protocol.ItemFailed
 	}
 }
-
-// cleanLine makes one safe line of a text. Line ends stay visible, because
-// they part commands.
-func cleanLine(s string) string {
-	const most = 200
-	return protocol.EscapeTitle(lineEnds.Replace(strings.TrimSpace(s)), most)
-}
-
-var lineEnds = strings.NewReplacer("\r\n", "⏎", "\n", "⏎", "\t", " ")
 
 // base is the last element of a path, for labels.
 func base(path string) string { return filepath.Base(path) }

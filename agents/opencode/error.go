@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -85,7 +86,7 @@ func (f nativeFault) failure() *protocol.Failure {
 	if message == "" {
 		message = "OpenCode ended the turn with " + f.Name
 	}
-	failure := &protocol.Failure{Code: code, Message: cleanLine(message), Retryable: f.Data.Retryable}
+	failure := &protocol.Failure{Code: code, Message: agents.OneLine(message), Retryable: f.Data.Retryable}
 	if f.Data.StatusCode != 0 {
 		failure.Details = encode(map[string]any{"status": f.Data.StatusCode, "name": f.Name})
 	}

@@ -73,7 +73,7 @@ func (o *opening) firstEvents(s nativeSession) []protocol.Data {
 	}
 	commands := ownCommands()
 	for _, c := range o.facts.Commands {
-		commands = append(commands, protocol.SlashCommand{Name: c.Name, Description: cleanLine(c.Description), Hint: strings.Join(c.Hints, " ")})
+		commands = append(commands, protocol.SlashCommand{Name: c.Name, Description: agents.OneLine(c.Description), Hint: strings.Join(c.Hints, " ")})
 	}
 	return append(events, &protocol.CommandsUpdated{Commands: commands})
 }

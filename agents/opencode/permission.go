@@ -218,9 +218,9 @@ func permissionKind(permission string, tool *protocol.Tool) protocol.PermissionK
 func askTitle(n nativeAsk, tool *protocol.Tool) string {
 	switch n.Permission {
 	case "external_directory":
-		return cleanLine("Leave the folder: " + strings.Join(n.Patterns, ", "))
+		return agents.OneLine("Leave the folder: " + strings.Join(n.Patterns, ", "))
 	case "doom_loop":
-		return cleanLine("Call the same tool again: " + tool.Title)
+		return agents.OneLine("Call the same tool again: " + tool.Title)
 	default:
 		return tool.Title
 	}
@@ -234,7 +234,7 @@ func askDescription(n nativeAsk, tool *protocol.Tool) string {
 	if n.Permission == tool.Name || len(n.Patterns) == 0 {
 		return ""
 	}
-	return cleanLine("Asked for as " + n.Permission + " of " + strings.Join(n.Patterns, ", "))
+	return agents.OneLine("Asked for as " + n.Permission + " of " + strings.Join(n.Patterns, ", "))
 }
 
 // permissionOptions makes the options, the narrowest first. What OpenCode
@@ -243,7 +243,7 @@ func askDescription(n nativeAsk, tool *protocol.Tool) string {
 func permissionOptions(n nativeAsk) []protocol.PermissionOption {
 	options := onceOptions()
 	if len(n.Always) > 0 {
-		what := cleanLine("Allow " + n.Permission + " of " + strings.Join(n.Always, ", "))
+		what := agents.OneLine("Allow " + n.Permission + " of " + strings.Join(n.Always, ", "))
 		options = slices.Insert(options, 1,
 			protocol.PermissionOption{ID: optionSession, Decision: protocol.Allow, Scope: protocol.ScopeSession, Label: what + " for this session"},
 			protocol.PermissionOption{ID: optionAlways, Decision: protocol.Allow, Scope: protocol.ScopeAlways, Label: what + " for all sessions of this folder, until OpenCode restarts"},

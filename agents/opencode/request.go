@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+
+	"github.com/towline-dev/towline/agents"
 )
 
 // request is an HTTP request as data: what a translator wants done.
@@ -65,9 +67,9 @@ func (a answer) message() string {
 		return ""
 	}
 	if e.Message != "" {
-		return cleanLine(e.Message)
+		return agents.OneLine(e.Message)
 	}
-	return cleanLine(e.Data.Message)
+	return agents.OneLine(e.Data.Message)
 }
 
 // sessionPath is a route of a session.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
 
@@ -281,10 +282,10 @@ func toolTitle(name string, input json.RawMessage) string {
 	in := readInput(input)
 	for _, detail := range []string{in.Command, in.FilePath, in.Pattern, in.Query, in.URL, in.Description, in.Path, in.Name} {
 		if detail != "" {
-			return cleanLine(name + ": " + detail)
+			return agents.OneLine(name + ": " + detail)
 		}
 	}
-	return cleanLine(name)
+	return agents.OneLine(name)
 }
 
 // sortNewestFirst sorts parts by when they were first seen.

@@ -2,7 +2,6 @@ package opencode
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
@@ -101,7 +100,7 @@ func (t *translator) newWork() bool {
 func (t *translator) retrying(e statusEvent, o *output) {
 	t.closeTexts(e.SessionID, o)
 	s := e.Status
-	o.notice("warning", "retrying", "the model's API failed ("+cleanLine(s.Message)+"); OpenCode tries again", map[string]any{
+	o.notice("warning", "retrying", "the model's API failed ("+agents.OneLine(s.Message)+"); OpenCode tries again", map[string]any{
 		"attempt": s.Attempt, "next_ms": s.Next, "message": s.Message,
 	})
 }
@@ -237,14 +236,5 @@ func (t *translator) instanceDisposed(raw json.RawMessage, o *output) error {
 	}
 	return nil
 }
-
-// cleanLine makes one safe line of a text. Line ends stay visible, because
-// they part commands.
-func cleanLine(s string) string {
-	const most = 200
-	return protocol.EscapeTitle(lineEnds.Replace(strings.TrimSpace(s)), most)
-}
-
-var lineEnds = strings.NewReplacer("\r\n", "⏎", "\n", "⏎", "\t", " ")
 
 var _ agents.Replay = (*replay)(nil)

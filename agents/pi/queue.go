@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/towline-dev/towline/agents"
 	"github.com/towline-dev/towline/protocol"
 )
-
-// codeDropped is the code of a prompt that was to join a turn and did not.
-const codeDropped = "prompt_dropped"
 
 // queueUpdate tells how many prompts wait inside Pi: those that steer the turn
 // and those that follow it. One that came too late for its turn is left behind.
@@ -50,7 +48,7 @@ func (t *translator) dropWaiting(o *output) {
 	}
 	for _, p := range t.prompts {
 		if p.waits() {
-			o.emit(&protocol.ErrorEvent{Code: codeDropped, Message: message, Details: encode(map[string]string{"prompt_id": p.id})})
+			o.emit(agents.PromptDropped(p.id, message))
 		}
 	}
 	t.prompts = slices.DeleteFunc(t.prompts, sentPrompt.waits)
