@@ -60,9 +60,8 @@ func (s *Server) listNative(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := s.untilDrained(r)
 	defer cancel()
-	defer context.AfterFunc(s.streams, cancel)()
 	list, err := s.manager.NativeSessions(ctx, a, r.URL.Query().Get("directory"))
 	if err != nil {
 		return err
@@ -81,9 +80,8 @@ func (s *Server) installAgent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := s.untilDrained(r)
 	defer cancel()
-	defer context.AfterFunc(s.streams, cancel)()
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		s.streamInstall(ctx, w, a)
 		return nil

@@ -265,3 +265,14 @@ func (d debugWriter) Write(p []byte) (int, error) {
 	d.log.Debug().Msg(strings.TrimSpace(string(p)))
 	return len(p), nil
 }
+
+// untilDrained is a request's context for what may take long: it also ends when
+// the server drains.
+func (s *Server) untilDrained(r *http.Request) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(s.streams, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}

@@ -106,9 +106,8 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if err := out.write([]byte("retry: 1000\n\n")); err != nil {
 		return nil // the client has left
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := s.untilDrained(r)
 	defer cancel()
-	defer context.AfterFunc(s.streams, cancel)()
 	for {
 		err := s.streamNext(ctx, out, reader)
 		if err != nil {

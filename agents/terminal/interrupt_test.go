@@ -30,6 +30,19 @@ func (p *opened) interrupted() {
 	}
 }
 
+// isBack waits until the shell is back, which must not have run in the folder
+// what the command before it did not read.
+func (p *opened) isBack(dir string) {
+	p.t.Helper()
+	if err := p.prompt("echo ba''ck"); err != nil {
+		p.t.Fatal(err)
+	}
+	p.see("back\r\n")
+	if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
+		p.t.Error("what the command did not read was run after it")
+	}
+}
+
 // An interrupt reaches a command that reads nothing of what fills its terminal,
 // and what it has not read is not run after it.
 func TestInterruptOfAFullTerminal(t *testing.T) {
@@ -53,13 +66,7 @@ func TestInterruptOfAFullTerminal(t *testing.T) {
 				t.Errorf("steering: %v, want %q", err, want)
 			}
 			p.interrupted()
-			if err := p.prompt("echo ba''ck"); err != nil {
-				t.Fatal(err)
-			}
-			p.see("back\r\n")
-			if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
-				t.Error("what the command did not read was run after it")
-			}
+			p.isBack(dir)
 		})
 	}
 }
@@ -86,13 +93,7 @@ func TestInterruptWhileTheTerminalFills(t *testing.T) {
 		t.Errorf("steering: %v, after %v", err, time.Since(begin))
 	}
 	p.interrupted()
-	if err := p.prompt("echo ba''ck"); err != nil {
-		t.Fatal(err)
-	}
-	p.see("back\r\n")
-	if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
-		t.Error("what the command did not read was run after it")
-	}
+	p.isBack(dir)
 }
 
 // The signal reaches a program of another user, too.
