@@ -344,23 +344,6 @@ func (m *Manager) checkDirectory(dir string) (string, error) {
 	return filepath.Clean(dir), nil
 }
 
-// NativeSessions returns the sessions that an agent keeps by itself for a
-// folder; empty means the server's own working directory.
-func (m *Manager) NativeSessions(ctx context.Context, agent agents.Agent, directory string) (protocol.NativeSessions, error) {
-	lister, ok := agent.(agents.Lister)
-	if !ok {
-		return protocol.NativeSessions{}, protocol.Errorf(protocol.CodeCapabilityMissing,
-			"the sessions that %s keeps by itself cannot be listed here; resume one by its native id", agent.Name())
-	}
-	directory, err := m.checkDirectory(directory)
-	if err != nil {
-		return protocol.NativeSessions{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, openLimit)
-	defer cancel()
-	return lister.Sessions(ctx, directory)
-}
-
 // List returns a page of sessions, newest first.
 func (m *Manager) List(ctx context.Context, f store.Filter) (protocol.SessionPage, error) {
 	rows, next, err := m.o.Store.Sessions(ctx, f)
